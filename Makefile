@@ -1,0 +1,46 @@
+# make            list the targets
+# make demo       everything, from nothing: set-up, example data, training, table, figure
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo data test lint bench bench-peers clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(STAMP) ## Make .venv with everything (reinstalls nothing that is there)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -q -c constraints.txt torch
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+data: $(STAMP) ## Make the example data (data/example), if it is not there
+	$(BIN)/reconic simulate --out data/example
+
+demo: $(STAMP) data ## Train the example MoDL, print its table, save its figure
+	. $(BIN)/activate && python main.py --config configs/example.json
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/pytest
+
+lint: $(STAMP) ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: $(STAMP) ## Measure speed against the bare FFTs and the bare network
+	$(BIN)/python benchmarks/run.py
+
+bench-peers: $(STAMP) ## Measure speed against sigpy, mrpro and BART (in .venv-peers)
+	$(BIN)/python benchmarks/peers.py
+
+clean: ## Remove .venv, caches and built files; keeps data and logs
+	rm -rf $(VENV) .venv-peers build dist .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

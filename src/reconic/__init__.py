@@ -1,0 +1,18 @@
+"""Reconic: images from indirect measurements, with one forward model for learning and for descent."""
+
+from reconic.metrics import nrmse, psnr, ssim
+from reconic.operator import LinearSystem, System, stack, static, system
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LinearSystem",
+    "System",
+    "__version__",
+    "nrmse",
+    "psnr",
+    "ssim",
+    "stack",
+    "static",
+    "system",
+]

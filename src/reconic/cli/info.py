@@ -1,0 +1,79 @@
+"""`reconic info`: versions and devices, or what a run or a data file holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from reconic.cli.console import format_scores, format_table, say
+from reconic.cli.spelling import make_parser, parse
+from reconic.track import environment
+
+
+def run(argv: list[str]) -> None:
+    """Print versions and devices, a run's configuration and results, or a file's arrays."""
+    parser = make_parser("info", "Show versions, a run or a data file.", config=False)
+    parser.add_argument("path", nargs="?", help="Run folder or data file; without one: versions.")
+    path = parse(parser, argv).path
+    if path is None:
+        _show_environment()
+    elif Path(path).is_dir():
+        _show_run(Path(path))
+    elif Path(path).is_file():
+        say(format_table(["key", "shape", "kind"], _arrays(Path(path))))
+    else:
+        raise FileNotFoundError(f"`path` must be a run folder or a data file, got {path!r}.")
+
+
+def _show_environment() -> None:
+    found = environment()
+    say(f"Python {found['python']} on {found['platform']}, {found['cpus']} cores")
+    say(format_table(["package", "version"], list(found["packages"].items())))
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        say(f"torch devices: {', '.join(['cpu', *gpus])}")
+    if importlib.util.find_spec("jax"):
+        import jax
+
+        say(f"jax devices: {', '.join(map(str, jax.devices()))}")
+
+
+def _show_run(folder: Path) -> None:
+    config = folder / "config.yaml"
+    if not config.is_file():
+        raise FileNotFoundError(
+            f"`path` must be a run folder with config.yaml, got {str(folder)!r}."
+        )
+    say(config.read_text(encoding="utf-8"))
+    checkpoints = sorted(p.name for p in folder.glob("checkpoints/*.ckpt"))
+    say(f"checkpoints: {', '.join(checkpoints) or 'none'}")
+    if (results := folder / "results.json").is_file():
+        found = json.loads(results.read_text(encoding="utf-8"))
+        scored = all("psnr" in values for values in found.values())
+        say(format_scores(found) if scored else json.dumps(found, indent=2))
+
+
+def _arrays(path: Path) -> list[list[str]]:
+    """Rows of key, shape and kind."""
+    if path.suffix in (".h5", ".hdf5"):
+        import h5py
+
+        with h5py.File(path) as file:
+            return [
+                [k, str(v.shape), str(v.dtype)]
+                for k, v in file.items()
+                if isinstance(v, h5py.Dataset)
+            ]
+    if path.suffix == ".npy":
+        import numpy as np
+
+        a = np.load(path, mmap_mode="r")
+        return [["-", str(a.shape), str(a.dtype)]]
+    if path.suffix in (".cfl", ".hdr"):
+        from reconic.io import read_cfl
+
+        return [["-", str(read_cfl(path).shape), "complex64"]]
+    raise ValueError(f"`path` must end in .h5, .npy or .cfl, got {path.name!r}.")

@@ -1,0 +1,74 @@
+"""`reconic recon`: reconstruct measured k-space by several methods, and compare them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from reconic.cli.console import format_table, say
+from reconic.cli.spelling import make_parser, parse
+from reconic.io import WRITERS, Measurement, write_image
+from reconic.track import RunWriter, environment, new_run, write_json, write_text
+from reconic.train.apply import Reconstruction, reconstruct_file
+from reconic.view import comparison, grey_scale, to_grey
+
+_OUT = """Where to write: .png is the comparison figure; .nii, .nii.gz, .h5, .npy and .cfl are the
+last method's image, and the figure goes beside it."""
+_FIGURES = (".png", ".pdf", ".svg", ".jpg")
+
+
+def run(argv: list[str]) -> None:
+    """Reconstruct; write image, figure and run folder; print the table."""
+    parser = make_parser("recon", "Reconstruct measured k-space by several methods.")
+    choices = parser.add_function_arguments(reconstruct_file, as_positional=True)
+    parser.add_argument("--out", default="recon.png", help=_OUT)
+    parser.add_argument("--logdir", default="logs", help="The run goes to logdir/recon/version_N.")
+    config = parse(parser, argv)
+    out = _checked(Path(config.out))
+    scan, found = reconstruct_file(**{name: config[name] for name in choices})
+    folder = new_run(config.logdir, "recon")
+    write_text(folder / "config.yaml", parser.dump(config, skip_none=False))
+    write_json(folder / "environment.json", environment())
+    _write(folder, out, scan, found)
+    rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
+    say(format_table(["method", "λ", "held-out error"], rows))
+    say(str(out))
+    say(str(folder))
+
+
+def _checked(out: Path) -> Path:
+    """`out`, checked before the long work: its folder exists and its ending is known."""
+    if not out.name.lower().endswith((*_FIGURES, *WRITERS)):
+        known = ", ".join((*_FIGURES, *WRITERS))
+        raise ValueError(
+            f"`out` must end in one of {known}, got {out.name!r}. Use .png for the figure."
+        )
+    if not out.resolve().parent.is_dir():
+        raise FileNotFoundError(f"the folder of `out` must exist, got {str(out)!r}. Make it first.")
+    return out
+
+
+def _write(folder: Path, out: Path, scan: Measurement, found: dict[str, Reconstruction]) -> None:
+    images = {name: r.x for name, r in found.items()}
+    notes = {n: f"held-out {r.holdout:.3f}" for n, r in found.items() if math.isfinite(r.holdout)}
+    figure = out
+    if not out.name.lower().endswith(_FIGURES):
+        write_image(out, list(images.values())[-1])
+        ending = max((e for e in WRITERS if out.name.lower().endswith(e)), key=len)
+        figure = out.with_name(out.name[: -len(ending)] + ".png")
+    (folder / "figures").mkdir()
+    for path in (folder / "figures" / "comparison.png", figure):
+        comparison(
+            images, scan.reference, path, notes=None if scan.reference is not None else notes
+        )
+    table = {n: {"lam": r.lam, "holdout": r.holdout} for n, r in found.items()}
+    write_json(folder / "results.json", table)
+    vmax = grey_scale(list(images.values())[1:] or images.values())
+    writer = RunWriter(folder)
+    writer.scalars({f"holdout/{n}": r.holdout for n, r in found.items()}, 0)
+    writer.images({f"recon/{n}": to_grey(x, vmax) for n, x in images.items() if x.ndim == 2}, 0)
+    writer.close()
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None or math.isnan(value) else format(value, form)

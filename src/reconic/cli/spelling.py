@@ -1,0 +1,201 @@
+"""Parsers of commands, which name the nearest valid key, class or value for a misspelt one."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+__all__ = ["make_parser", "parse", "suggest", "usage_error"]
+
+_NOISE = re.compile(
+    r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|"
+    r"Problem with given class_path|Parser key "
+)
+_FOREIGN = re.compile(r"(?s).*class_path '(?P<cls>[\w.]+)'.*?Option '(?P<key>\w+)' is not accepted")
+_FOREIGN_CALLABLE = re.compile(
+    r"Option '(?P<key>\w+)' is not accepted.*?Namespace\(class_path='(?P<cls>[\w.]+)'"
+)
+
+
+def make_parser(command: str, description: str, *, config: bool = True) -> ArgumentParser:
+    """Parser for `parse`, of `reconic COMMAND`, by default with `--config FILE`."""
+    parser = ArgumentParser(
+        prog=f"reconic {command}", description=description, exit_on_error=False, allow_abbrev=False
+    )
+    if config:
+        parser.add_argument("--config", action="config", help="JSON or YAML file of any keys.")
+    return parser
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """Sentence with the nearest valid name, empty if none is near."""
+    by_lower = {v.lower(): v for v in valid}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = ()) -> Namespace:
+    """Parse a command line and the config files that it names.
+
+    Args:
+        parser: Made by `make_parser`, or with the same settings.
+        argv: Command line without the command.
+        bases: Classes whose subclasses may stand in configs by their short names.
+
+    Raises:
+        ArgumentError: With one line that names what is wrong, and the nearest right name.
+    """
+    classes = {c.__name__: c for base in bases for c in _subclasses(base)}
+    keys = [action.dest for action in parser._actions if not re.search(r"(^|\.)help$", action.dest)]
+    try:
+        for path in _config_files(argv):
+            _check_mapping(_read(path), keys, classes, "")
+        return parser.parse_args(list(argv))
+    except argparse.ArgumentError as error:
+        raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
+
+
+def _subclasses(base: type) -> Iterator[type]:
+    yield base
+    for cls in base.__subclasses__():
+        yield from _subclasses(cls)
+
+
+def _config_files(argv: Sequence[str]) -> Iterator[Path]:
+    for i, word in enumerate(argv):
+        if word.startswith("--config="):
+            yield Path(word.partition("=")[2])
+        elif word == "--config" and i + 1 < len(argv):
+            yield Path(argv[i + 1])
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        usage_error(f"--config: the file {str(path)!r} does not exist.")
+    text = path.read_text(encoding="utf-8")
+    try:
+        config = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        usage_error(f"--config: {path} cannot be read: {' '.join(str(error).split())}")
+    if not isinstance(config, dict):
+        usage_error(f"--config: {path} must hold keys and values, got {type(config).__name__}.")
+    return config
+
+
+def _check_mapping(
+    config: Mapping[str, Any], keys: Sequence[str], classes: Mapping[str, type], prefix: str
+) -> None:
+    """Check a config's keys against the parser's, and what is inside class specifications."""
+    valid = {key[len(prefix) :].partition(".")[0] for key in keys if key.startswith(prefix)}
+    for key, value in config.items():
+        if key not in valid:
+            usage_error(f"there is no key {prefix + str(key)!r}.{suggest(str(key), valid)}")
+        inside = f"{prefix}{key}."
+        if isinstance(value, dict) and any(k.startswith(inside) for k in keys):
+            _check_mapping(value, keys, classes, inside)
+        else:
+            _check_classes(value, classes, prefix + str(key))
+
+
+def _check_classes(value: Any, classes: Mapping[str, type], where: str) -> None:
+    """Check the keys of every {"class_path": …, "init_args": …} inside a value."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            _check_classes(item, classes, f"{where}[{i}]")
+    elif isinstance(value, dict):
+        if "class_path" in value:
+            _check_spec(value, classes, where)
+        else:
+            for key, item in value.items():
+                _check_classes(item, classes, f"{where}.{key}")
+
+
+def _check_spec(spec: Mapping[str, Any], classes: Mapping[str, type], where: str) -> None:
+    for key in spec:
+        if key not in ("class_path", "init_args", "dict_kwargs"):
+            usage_error(
+                f"there is no key '{where}.{key}'.{suggest(key, ['class_path', 'init_args'])}"
+            )
+    cls = _find(str(spec["class_path"]), classes)
+    valid = _parameters(cls)
+    for key, value in (spec.get("init_args") or {}).items():
+        if key not in valid:
+            usage_error(
+                f"there is no key '{where}.init_args.{key}': {cls.__name__} has no argument "
+                f"{key!r}.{suggest(key, valid)}"
+            )
+        _check_classes(value, classes, f"{where}.init_args.{key}")
+
+
+def _find(path: str, classes: Mapping[str, type]) -> type:
+    module, _, name = path.rpartition(".")
+    if not module:
+        if name not in classes:
+            usage_error(f"there is no class {name!r}.{suggest(name, classes)}")
+        return classes[name]
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        usage_error(f"there is no class {path!r}.{suggest(name, classes)}")
+
+
+def _parameters(cls: type) -> list[str]:
+    return [
+        name for name in inspect.signature(cls).parameters if name not in ("self", "args", "kwargs")
+    ]
+
+
+def _explain(message: str, keys: Sequence[str], classes: Mapping[str, type]) -> str:
+    """One line from a message of the parser."""
+    where = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+    if match := re.search(r"unrecognized arguments: (--?([^\s=]+)|\S+)", message):
+        if match[2] is None:
+            return f"there is no place for {match[1]!r}. Options start with --."
+        near = suggest(f"--{match[2]}", [f"--{key}" for key in keys])
+        return f"there is no option '--{match[2]}'.{near}"
+    if match := re.search(r"Expected a dot import path string: (\S+)", message):
+        if match[1] in classes:
+            return f"{where}: {match[1]!r} is of another kind than is wanted here."
+        return f"there is no class {match[1]!r}.{suggest(match[1], classes)}"
+    if (match := _FOREIGN.search(message)) or (match := _FOREIGN_CALLABLE.search(message)):
+        key, cls = match["key"], _find(match["cls"], classes)
+        return f"{cls.__name__} has no argument {key!r}.{suggest(key, _parameters(cls))}"
+    if match := re.search(r"following arguments are required: (.+)", message):
+        return f"{where + ': ' if where else ''}required, but not given: {match[1]}."
+    return _bad_value(where, message)
+
+
+def _bad_value(where: str, message: str) -> str:
+    """Line about a value of a wrong kind; types as people write them."""
+    kept = [line.strip(" -") for line in message.splitlines() if not _NOISE.search(line)]
+    inline = re.findall(r'Parser key "[^"]+":[ ]*(\S.*)', message)
+    text = " ".join(" ".join([*inline, *kept]).split()) or " ".join(message.split())
+    value = re.search(r"(?:Given value|Got value): (.+)", message)
+    text = re.sub(r" ?Got value: .*", "", text)
+    choices = re.findall(r"'([^']+)'", "".join(re.findall(r"Literal\[(.*?)\]", text)))
+    text = re.sub(r"<class '([\w.]+)'>", r"\1", text)
+    text = re.sub(r"(?:typing\.)?Literal\[(.*?)\]", r"one of \1", text).replace(
+        "Expected a one", "Expected one"
+    )
+    text = (
+        text.replace(" Expected ", " or ")
+        .replace("Expected", "expected")
+        .replace("a int", "an int")
+    )
+    ending = f", got {value[1]}.{suggest(value[1], choices)}" if value else ""
+    return f"{where}: {text.rstrip('.')}{ending}" if where else f"{text}{ending}"
+
+
+def usage_error(message: str) -> NoReturn:
+    """End the command with a message and status 2."""
+    raise argparse.ArgumentError(None, message)

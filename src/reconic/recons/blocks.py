@@ -1,0 +1,121 @@
+"""Blocks that recons are chained from."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from reconic.operator import Identity, LinearSystem
+from reconic.recons.base import Block, Problem
+from reconic.solvers import cg
+
+__all__ = ["DataConsistency", "Denoise", "GradientStep", "Positive", "Unroll"]
+
+
+class Positive(nn.Module):
+    """A learned number that stays positive: the exponential of a free parameter."""
+
+    def __init__(self, value: float, *, learned: bool = True) -> None:
+        super().__init__()
+        if not value > 0:
+            raise ValueError(f"Positive: `value` must be positive, got {value}.")
+        self.log = nn.Parameter(torch.tensor(math.log(value)), requires_grad=learned)
+
+    def forward(self) -> Tensor:
+        """The number, 0-d."""
+        return self.log.exp()
+
+
+class Denoise(Block):
+    """x ← D(x), a network without physics.
+
+    Args:
+        network: Complex in, complex out, same shape (batch, *in_shape).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, problem: Problem) -> Tensor:  # noqa: ARG002
+        return self.network(x)
+
+
+class DataConsistency(Block):
+    """x ← argmin_z ‖Az - y‖² + λ‖z - x‖², by conjugate gradients on (AᴴA + λI) z = Aᴴy + λx.
+
+    Args:
+        lam: Weight λ at the start; stays positive.
+        max_iter: Largest number of CG iterations, forward and backward.
+        tol: Relative residual at which CG stops.
+        learned: Whether λ is learned.
+
+    References:
+        Aggarwal et al., MoDL, IEEE TMI 38:394 (2019), Eqs. 9 and 11.
+    """
+
+    def __init__(
+        self, lam: float = 0.05, max_iter: int = 10, tol: float = 1e-4, learned: bool = True
+    ) -> None:
+        super().__init__()
+        self.lam = Positive(lam, learned=learned)
+        self.max_iter = max_iter
+        self.tol = tol
+
+    def forward(self, x: Tensor, problem: Problem) -> Tensor:
+        lam = self.lam()
+        M = regularised_normal(problem.A, lam)
+        solution = cg(M, problem.adjoint + lam * x, x.detach(), max_iter=self.max_iter, tol=self.tol)
+        problem.note("lam", lam)
+        problem.note("n_cg", solution.n_iter)
+        return solution.x
+
+
+class GradientStep(Block):
+    """x ← x - t Aᴴ(Ax - y), a gradient step on the data.
+
+    Args:
+        step_size: Step t at the start; stays positive. Below 2/‖A‖² the step is stable.
+        learned: Whether t is learned.
+    """
+
+    def __init__(self, step_size: float = 1.0, learned: bool = True) -> None:
+        super().__init__()
+        self.step_size = Positive(step_size, learned=learned)
+
+    def forward(self, x: Tensor, problem: Problem) -> Tensor:
+        step = self.step_size()
+        problem.note("step_size", step)
+        return x - step * (problem.A.normal(x) - problem.adjoint)
+
+
+class Unroll(Block):
+    """Run a list of blocks, in order, n times.
+
+    Args:
+        blocks: Blocks of one pass.
+        n: Number of passes.
+        shared: Whether all passes share one set of weights; otherwise each has a copy of its own.
+    """
+
+    def __init__(self, blocks: list[Block], n: int = 1, shared: bool = True) -> None:
+        super().__init__()
+        if n < 1 or not blocks:
+            raise ValueError(f"Unroll: `n` and `blocks` must not be empty, got {n} and {len(blocks)} blocks.")
+        passes = blocks if shared else [copy.deepcopy(b) for _ in range(n) for b in blocks]
+        self.blocks = nn.ModuleList(passes)
+        self.repeats = n if shared else 1
+
+    def forward(self, x: Tensor, problem: Problem) -> Tensor:
+        for _ in range(self.repeats):
+            for block in self.blocks:
+                x = block(x, problem)
+        return x
+
+
+def regularised_normal(A: LinearSystem, lam: Tensor | float) -> LinearSystem:
+    """AᴴA + λI as a system."""
+    return A.N + lam * Identity(A.in_shape)

@@ -1,0 +1,30 @@
+"""Simulated examples: anatomy, phase, coils, sampling masks and noise."""
+
+from reconic.simulate.anatomy import head_slice, sagittal_head
+from reconic.simulate.coils import coil_maps
+from reconic.simulate.dataset import Recipe, make_dataset
+from reconic.simulate.example import random_example
+from reconic.simulate.masks import poisson_disc, uniform_1d, variable_density_1d
+from reconic.simulate.noise import complex_noise
+from reconic.simulate.phantoms import shepp_logan
+from reconic.simulate.phase import random_phase
+from reconic.simulate.photographs import photograph
+from reconic.simulate.volumes import Volume, load_volume
+
+__all__ = [
+    "Recipe",
+    "Volume",
+    "coil_maps",
+    "complex_noise",
+    "head_slice",
+    "load_volume",
+    "make_dataset",
+    "photograph",
+    "poisson_disc",
+    "random_example",
+    "random_phase",
+    "sagittal_head",
+    "shepp_logan",
+    "uniform_1d",
+    "variable_density_1d",
+]

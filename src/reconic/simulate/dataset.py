@@ -1,0 +1,272 @@
+"""Example data sets in DeepInPy's HDF5 layout, the same bit for bit however they are made."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from reconic._array import Array
+from reconic.simulate.example import random_example
+from reconic.simulate.sources import SPLITS
+from reconic.simulate.volumes import load_volume
+
+_log = logging.getLogger(__name__)
+_VERSION = 1  # of what the examples look like: raise it when the same settings give other data
+_AHEAD = 4  # examples per process that may wait to be written
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that determines the examples of one file.
+
+    Attributes:
+        source: ``"mni152"``, ``"shepp-logan"`` or the path of a 3-D NIfTI file.
+        split: ``"train"``, ``"val"`` or ``"test"``: which slices of the volume.
+        shape: Image shape ``(ny, nx)``.
+        coils: Smallest and largest number of coils.
+        accelerations: Smallest and largest acceleration.
+        photos: Fraction of images that are photographs.
+        noise: Smallest and largest standard deviation of the noise, relative to the brightest
+            pixel.
+        seed: Seed of the whole data set.
+    """
+
+    source: str = "mni152"
+    split: str = "train"
+    shape: tuple[int, int] = (192, 160)
+    coils: tuple[int, int] = (4, 8)
+    accelerations: tuple[float, float] = (3.0, 9.0)
+    photos: float = 0.4
+    noise: tuple[float, float] = (0.002, 0.03)
+    seed: int = 0
+
+    def example(self, index: int) -> dict[str, Array]:
+        """Simulate the example of that index alone; see `random_example`."""
+        rng = np.random.default_rng([self.seed, SPLITS.index(self.split), index])
+        return random_example(
+            rng,
+            self.shape,
+            int(rng.integers(self.coils[0], self.coils[1] + 1)),
+            source=self.source,
+            split=self.split,
+            photos=self.photos,
+            acceleration=self.accelerations,
+            noise=self.noise,
+        )
+
+    def settings(self, n: int) -> dict[str, object]:
+        """Return what a file of `n` examples is to record, ready for JSON."""
+        values = json.loads(json.dumps(dataclasses.asdict(self)))
+        if (path := Path(self.source).expanduser()).is_file():
+            values["source"] = path.name
+            values["source_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return {"version": _VERSION, "n": n, **values}
+
+
+def make_dataset(
+    out: str | os.PathLike[str],
+    source: str = "mni152",
+    shape: tuple[int, int] = (192, 160),
+    n_train: int = 400,
+    n_val: int = 16,
+    n_test: int = 32,
+    coils: tuple[int, int] = (4, 8),
+    accelerations: tuple[float, float] = (3.0, 9.0),
+    test_acceleration: float = 4.0,
+    photos: float = 0.4,
+    noise: tuple[float, float] = (0.002, 0.03),
+    seed: int = 0,
+    overwrite: bool = False,
+    processes: int | None = None,
+    progress: bool = True,
+) -> dict[str, Path]:
+    """Write `train.h5`, `val.h5` and `test.h5` with simulated multi-coil examples.
+
+    Training examples are heads and photographs at many accelerations; validation and test examples
+    are heads at one, cut from slabs of the volume that training never sees. A file that was made
+    with the same settings is left as it is. A file appears whole or not at all.
+
+    The files hold, with the example first: ``imgs (n, ny, nx)``, ``maps`` and ``ksp (n, coil, ny,
+    nx)``, complex64, missing coils being zero; ``masks (n, ny, nx)`` and ``noise_std (n,)``,
+    float32; and the settings as JSON in the attribute ``settings``.
+
+    Args:
+        out: Folder to write to; made if missing.
+        source: ``"mni152"``, ``"shepp-logan"`` or the path of a 3-D NIfTI file.
+        shape: Image shape ``(ny, nx)``.
+        n_train: Number of training examples; with 0 the file is not written.
+        n_val: Number of validation examples.
+        n_test: Number of test examples.
+        coils: Smallest and largest number of coils.
+        accelerations: Smallest and largest acceleration of the training examples.
+        test_acceleration: Acceleration of the validation and test examples.
+        photos: Fraction of the training images that are photographs; 0 for anatomy only.
+        noise: Smallest and largest standard deviation of the noise, relative to the brightest
+            pixel.
+        seed: The same seed gives the same files.
+        overwrite: Replace a file that was made with other settings.
+        processes: Number of processes; the number of cores if None, and 1 starts none.
+        progress: Show a progress bar.
+
+    Returns:
+        The path of each file, by split.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        FileExistsError: If a file exists that was made with other settings.
+        ImportError: If a package that holds the images is not installed.
+    """
+    _check(shape, coils, accelerations, test_acceleration, photos, noise)
+    folder = Path(out)
+    counts = {s: n for s, n in zip(SPLITS, (n_train, n_val, n_test), strict=True) if n > 0}
+    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, seed)
+    held_out = dataclasses.replace(
+        training, accelerations=(test_acceleration, test_acceleration), photos=0.0
+    )
+    files = {split: folder / f"{split}.h5" for split in counts}
+    recipes = {
+        split: training if split == "train" else dataclasses.replace(held_out, split=split)
+        for split in counts
+    }
+    missing = [
+        s for s, n in counts.items() if _is_missing(files[s], recipes[s].settings(n), overwrite)
+    ]
+    for split in missing:
+        write_examples(files[split], recipes[split], counts[split], processes, progress)
+    return files
+
+
+def write_examples(
+    path: Path, recipe: Recipe, n: int, processes: int | None = None, progress: bool = True
+) -> None:
+    """Write the first `n` examples of a recipe to an HDF5 file, replacing it when all is done.
+
+    Args:
+        path: File to write; folders are made.
+        recipe: What to simulate.
+        n: Number of examples.
+        processes: Number of processes; the number of cores if None, and 1 starts none.
+        progress: Show a progress bar.
+    """
+    load_volume(recipe.source, recipe.split)  # a bad source fails here, not in every process
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    examples = _simulate(recipe, n, processes or os.cpu_count() or 1)
+    try:
+        with h5py.File(partial, "w") as file:
+            file.attrs["settings"] = json.dumps(recipe.settings(n))
+            datasets = _create(file, n, recipe.coils[1], recipe.shape)
+            bar = tqdm(examples, total=n, desc=f"simulate {recipe.split}", disable=not progress)
+            for index, example in enumerate(bar):
+                for key, values in example.items():
+                    target = datasets[key]
+                    if values.ndim == 3:
+                        target[index, : values.shape[0]] = values
+                    else:
+                        target[index] = values
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _log.info("wrote %s: %d examples, %.0f MB", path, n, path.stat().st_size / 1e6)
+
+
+def _create(file: h5py.File, n: int, n_coils: int, shape: tuple[int, int]) -> dict:
+    layout = {
+        "img": ("imgs", shape, np.complex64),
+        "maps": ("maps", (n_coils, *shape), np.complex64),
+        "mask": ("masks", shape, np.float32),
+        "ksp": ("ksp", (n_coils, *shape), np.complex64),
+    }
+    datasets = {
+        key: file.create_dataset(name, (n, *size), dtype, chunks=(1, *size), shuffle=True,
+                                 compression="gzip", compression_opts=1)
+        for key, (name, size, dtype) in layout.items()
+    }  # fmt: skip
+    datasets["noise_std"] = file.create_dataset("noise_std", (n,), np.float32)
+    return datasets
+
+
+def _simulate(recipe: Recipe, n: int, processes: int) -> Iterator[dict[str, Array]]:
+    """Yield the examples in order, simulated in several processes a little ahead of their use."""
+    if processes == 1:
+        yield from map(recipe.example, range(n))
+        return
+    context = multiprocessing.get_context("spawn")  # forking breaks under threads
+    with ProcessPoolExecutor(min(processes, n), context) as pool:
+        waiting = collections.deque()
+        try:
+            for index in range(n):
+                waiting.append(pool.submit(recipe.example, index))
+                if len(waiting) == _AHEAD * processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                "make_dataset: a process ended early. Call it below "
+                '`if __name__ == "__main__":` in a script, or pass processes=1.'
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _is_missing(path: Path, settings: dict[str, object], overwrite: bool) -> bool:
+    """Return whether a file is to be made; refuse one that has other settings."""
+    if not path.exists():
+        return True
+    try:
+        with h5py.File(path) as file:
+            found = json.loads(file.attrs.get("settings", "{}"))
+    except OSError:  # not HDF5
+        found = {}
+    if found == settings:
+        _log.info("%s is there already, made with the same settings", path)
+        return False
+    if overwrite:
+        return True
+    differing = sorted(k for k in settings if found.get(k) != settings[k])
+    raise FileExistsError(
+        f"make_dataset: `out` must not hold other data, got {path}, made with other "
+        f"{', '.join(differing)}. Pass overwrite=True or another folder."
+    )
+
+
+def _check(
+    shape: tuple[int, int],
+    coils: tuple[int, int],
+    accelerations: tuple[float, float],
+    test_acceleration: float,
+    photos: float,
+    noise: tuple[float, float],
+) -> None:
+    where = "make_dataset"
+    if len(shape) != 2 or min(shape) < 32:
+        raise ValueError(f"{where}: `shape` must be two sizes of at least 32, got {shape}.")
+    ranges = {
+        "coils": (coils, 1),
+        "accelerations": (accelerations, 1),
+        "test_acceleration": ((test_acceleration, test_acceleration), 1),
+        "noise": (noise, 1e-9),
+    }
+    for name, (values, least) in ranges.items():
+        if len(values) != 2 or not least <= values[0] <= values[1]:
+            raise ValueError(
+                f"{where}: `{name}` must be a smallest and a largest value, {least} or more, "
+                f"got {values}."
+            )
+    if not 0 <= photos <= 1:
+        raise ValueError(f"{where}: `photos` must be between 0 and 1, got {photos}.")

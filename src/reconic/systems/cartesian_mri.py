@@ -1,0 +1,171 @@
+"""Cartesian MRI: coil sensitivities, Fourier transform, sampling mask."""
+
+from __future__ import annotations
+
+import math
+from typing import Self
+
+from reconic._array import Array, array_namespace, centring, fftn, from_numpy, ifftn
+from reconic._kernels.sense import sense_normal
+from reconic.operator import LinearSystem, static, system
+
+__all__ = ["CartesianMRI"]
+
+
+@system
+class CartesianMRI(LinearSystem):
+    """Multi-coil Cartesian MRI, y_c = M F S_c x, with a centred, orthonormal Fourier transform F.
+
+    Shapes, with `space` the last `n_space` axes (nz, ny, nx or ny, nx):
+
+    - x: (*batch, [set,] *frames, *space), arbitrary units
+    - y: (*batch, coil, *frames, *space)
+
+    A single coil is a coil axis of length one. With several sets of maps ("soft SENSE") the sets add
+    up: y_c = M F Σ_s S_sc x_s.
+
+    Args:
+        maps: Coil sensitivities, complex (*batch, [set,] coil, *frames, *space); a frame axis may have
+            length one.
+        mask: Sampling mask or weights, real (*batch, *frames, *space), no coil axis. Length one along
+            an axis says that sampling does not depend on it; `normal` is then faster, since the
+            transforms along that axis cancel.
+        n_space: Number of spatial axes, 2 or 3.
+        n_frame_axes: Number of frame axes (time, echo, …) before space.
+        sets: Whether `maps` has a set axis.
+
+    Raises:
+        TypeError: If `maps` is not complex or `mask` not real.
+        ValueError: If the shapes do not fit each other.
+
+    References:
+        Pruessmann et al., SENSE, MRM 42:952 (1999), Eq. 2; Pruessmann et al., MRM 46:638 (2001), Eq. 3;
+        Uecker et al., ESPIRiT, MRM 71:990 (2014), Eq. 15 (several sets).
+    """
+
+    maps: Array
+    mask: Array
+    n_space: int = static(default=2)
+    n_frame_axes: int = static(default=0)
+    sets: bool = static(default=False)
+
+    def __post_init__(self) -> None:
+        """Check kinds and shapes."""
+        maps, mask, core = self.maps, self.mask, self._n_core
+        if self.n_space not in (2, 3):
+            raise ValueError(f"CartesianMRI: `n_space` must be 2 or 3, got {self.n_space}.")
+        xp = array_namespace(maps, mask)
+        if not xp.isdtype(maps.dtype, "complex floating"):
+            raise TypeError(f"CartesianMRI: `maps` must be complex, got {maps.dtype}. Cast them.")
+        if xp.isdtype(mask.dtype, ("complex floating", "bool")):
+            raise TypeError(f"CartesianMRI: `mask` must be real, got {mask.dtype}. Cast it to a float.")
+        n_maps = core + 1 + self.sets
+        if maps.ndim < n_maps:
+            wanted = "(*batch, " + "set, " * self.sets + "coil, " + f"{core} axes of frames and space)"
+            raise ValueError(f"CartesianMRI: `maps` must have shape {wanted}, got {tuple(maps.shape)}.")
+        if mask.ndim < core or not _broadcasts(mask.shape[-core:], maps.shape[-core:]):
+            raise ValueError(
+                f"CartesianMRI: `mask` must have shape (*batch, {', '.join(map(str, maps.shape[-core:]))}) "
+                f"like the maps (lengths of one allowed), got {tuple(mask.shape)}."
+            )
+
+    @property
+    def _n_core(self) -> int:
+        return self.n_space + self.n_frame_axes
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-self.n_space, 0))
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        n = self._n_core
+        frames = (max(a, b) for a, b in zip(self.maps.shape[-n:], self.mask.shape[-n:], strict=True))
+        image = (*tuple(frames)[: self.n_frame_axes], *self.maps.shape[-self.n_space :])
+        return (self.maps.shape[-n - 2], *image) if self.sets else image
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return (self.maps.shape[-self._n_core - 1], *self.in_shape[-self._n_core :])
+
+    def _forward(self, x: Array) -> Array:
+        xp = array_namespace(x)
+        before, after = centring(x, self._axes)
+        coils = self.maps * xp.expand_dims(x * before, axis=-self._n_core - 1)
+        if self.sets:
+            coils = xp.sum(coils, axis=-self._n_core - 2)
+        return fftn(coils, self._axes) * self._per_coil(self.mask * after)
+
+    def _adjoint(self, y: Array) -> Array:
+        xp = array_namespace(y)
+        before, after = centring(y, self._axes)
+        coils = ifftn(y * self._per_coil(self.mask * xp.conj(after)), self._axes)
+        if self.sets:
+            coils = xp.expand_dims(coils, axis=-self._n_core - 2)
+        return xp.sum(xp.conj(self.maps) * coils, axis=-self._n_core - 1) * xp.conj(before)
+
+    def _normal(self, x: Array) -> Array:
+        return self.N._forward(x)
+
+    @property
+    def N(self) -> LinearSystem:
+        """AᴴA as a system that has its k-space weights ready.
+
+        In AᴴA the phases that centre F only shift the weights by half of k-space, and the transforms
+        cancel along the axes that sampling does not depend on.
+        """
+        axes = tuple(a for a in self._axes if self.mask.shape[a] != 1)
+        lengths = [self.mask.shape[a] for a in axes]
+        weights = self.mask * self.mask / math.prod(lengths)
+        if axes:
+            xp = array_namespace(weights)
+            weights = xp.roll(weights, tuple(-(n // 2) for n in lengths), axis=axes)
+        return SenseNormal(self.maps, weights * (1 - 1j), axes, self.in_shape, self.sets)
+
+    def _per_coil(self, mask: Array) -> Array:
+        return array_namespace(mask).expand_dims(mask, axis=-self._n_core - 1)
+
+    @classmethod
+    def example(cls, rng, like, shape=(8, 6), n_coils=4) -> Self:  # noqa: ANN001
+        """Small random instance on the library of `like`, for checks."""
+        maps = rng.standard_normal((n_coils, *shape)) + 1j * rng.standard_normal((n_coils, *shape))
+        mask = (rng.random(shape) > 0.5) * 1.0
+        return cls(from_numpy(maps, like), from_numpy(mask, like), n_space=len(shape))
+
+
+@system
+class SenseNormal(LinearSystem):
+    """AᴴA of multi-coil Cartesian MRI; its own adjoint.
+
+    Args:
+        maps: Coil sensitivities, as `CartesianMRI` has them.
+        weights: Squared mask w, zero frequency first, over the number of samples of a transform,
+            as w (1 - i): what `sense_normal` multiplies with in one pass.
+        axes: Axes to transform.
+        shape: Shape of one image.
+        sets: Whether `maps` has a set axis.
+    """
+
+    maps: Array
+    weights: Array
+    axes: tuple[int, ...] = static()
+    shape: tuple[int, ...] = static()
+    sets: bool = static()
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def _forward(self, x: Array) -> Array:
+        n_core = len(self.shape) - self.sets
+        return sense_normal(x, self.maps, self.weights, self.axes, n_core, self.sets)
+
+    _adjoint = _forward
+
+
+def _broadcasts(mask: tuple[int, ...], maps: tuple[int, ...]) -> bool:
+    return all(a == b or 1 in (a, b) for a, b in zip(mask, maps, strict=True))

@@ -1,0 +1,43 @@
+"""The Lightning engine: trains any Recon on examples, with one command or from Python."""
+
+from reconic.train.data import ReconData
+from reconic.train.dataset import ReconDataset
+from reconic.train.engine import Checkpoint, Fit, fit
+from reconic.train.evaluate import best_lam, evaluate
+from reconic.train.load import load_run
+from reconic.train.losses import (
+    ComplexL1,
+    ComplexL2,
+    KSpaceLoss,
+    Loss,
+    MagnitudeL1,
+    MagnitudeL2,
+    SSIMLoss,
+    WeightedSum,
+)
+from reconic.train.module import ReconModule
+from reconic.train.schedule import Schedule, WarmCosine
+from reconic.train.system import SystemFactory
+
+__all__ = [
+    "Checkpoint",
+    "ComplexL1",
+    "ComplexL2",
+    "Fit",
+    "KSpaceLoss",
+    "Loss",
+    "MagnitudeL1",
+    "MagnitudeL2",
+    "ReconData",
+    "ReconDataset",
+    "ReconModule",
+    "SSIMLoss",
+    "Schedule",
+    "SystemFactory",
+    "WarmCosine",
+    "WeightedSum",
+    "best_lam",
+    "evaluate",
+    "fit",
+    "load_run",
+]

@@ -1,0 +1,105 @@
+"""Comparing recons on a set of examples, each baseline at its best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from reconic.recons import CGSense, Recon
+from reconic.recons.holdout import minimise_over_lam
+from reconic.train.module import METRICS, metric_mode, scores
+from reconic.train.system import SystemFactory
+
+__all__ = ["best_lam", "evaluate", "means", "reconstruct"]
+
+Batches = Iterable[dict[str, Tensor]]
+Scores = dict[str, dict[str, list[float]]]
+
+
+def evaluate(
+    recons: Mapping[str, Recon],
+    batches: Batches,
+    system: SystemFactory,
+    device: str = "cpu",
+    progress: str | None = None,
+) -> Scores:
+    """Score recons on the same examples.
+
+    Args:
+        recons: Recons by name.
+        batches: Batches of examples, as a data loader gives them.
+        system: Makes the forward model of a batch.
+        device: Where to compute.
+        progress: What to write beside a progress bar; None shows none.
+
+    Returns:
+        For each recon, the values of "nrmse", "psnr" and "ssim", one for each example.
+    """
+    found: Scores = {name: {metric: [] for metric in METRICS} for name in recons}
+    for recon in recons.values():
+        recon.to(device).eval()
+    with torch.no_grad():
+        for batch in tqdm(batches, progress, leave=False, disable=progress is None):
+            batch = {name: value.to(device) for name, value in batch.items()}
+            A = system(batch)
+            for name, recon in recons.items():
+                values = scores(recon(batch["y"], A), batch["x"], system.n_space)
+                for metric, value in values.items():
+                    found[name][metric].extend(value.tolist())
+    return found
+
+
+def means(found: Scores) -> dict[str, dict[str, float]]:
+    """Mean of each metric over the examples, for each recon."""
+    return {
+        name: {metric: float(np.mean(values)) for metric, values in by_metric.items()}
+        for name, by_metric in found.items()
+    }
+
+
+def best_lam(
+    batches: Iterable[dict[str, Tensor]],
+    system: SystemFactory,
+    metric: str = "psnr",
+    device: str = "cpu",
+) -> float:
+    """λ of CG-SENSE with the best mean of a metric over examples, to a factor of 10^(1/8).
+
+    λ is relative to maps of unit sum of squares.
+
+    Args:
+        batches: Batches of examples, the validation set.
+        system: Makes the forward model of a batch.
+        metric: "nrmse", "psnr" or "ssim".
+        device: Where to compute.
+    """
+    batches = list(batches)
+    sign = -1.0 if metric_mode(metric) == "max" else 1.0
+
+    def cost(lam: float) -> float:
+        bar.update()
+        values = evaluate({"cg-sense": CGSense(lam)}, batches, system, device)
+        return sign * float(np.mean(values["cg-sense"][metric]))
+
+    with tqdm(desc="Choosing λ of CG-SENSE", leave=False) as bar:
+        return minimise_over_lam(cost)[0]
+
+
+def reconstruct(
+    recons: Mapping[str, Recon],
+    batch: dict[str, Tensor],
+    system: SystemFactory,
+    device: str = "cpu",
+) -> dict[str, np.ndarray]:
+    """Images (batch, *in_shape) of one batch by each recon."""
+    batch = {name: value.to(device) for name, value in batch.items()}
+    A = system(batch)
+    with torch.no_grad():
+        return {
+            name: recon.to(device).eval()(batch["y"], A).cpu().numpy()
+            for name, recon in recons.items()
+        }

@@ -1,0 +1,155 @@
+"""Lightning module: trains any Recon with any loss, optimizer and schedule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import lightning
+from lightning.pytorch.callbacks import Timer
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from reconic.metrics import nrmse, psnr, ssim
+from reconic.recons import Recon
+from reconic.train.losses import Loss
+from reconic.train.schedule import Schedule, factor_and_epochs, make_scheduler
+from reconic.train.system import SystemFactory
+
+__all__ = ["METRICS", "ReconModule", "metric_mode", "scores"]
+
+METRICS = {"nrmse": nrmse, "psnr": psnr, "ssim": ssim}
+
+
+def metric_mode(name: str) -> Literal["min", "max"]:
+    """Whether the best value of a metric is its smallest or its largest."""
+    return "max" if name in ("psnr", "ssim") else "min"
+
+
+def scores(x_hat: Tensor, x: Tensor, n_space: int) -> dict[str, Tensor]:
+    """NRMSE, PSNR and SSIM of each example of a batch, each averaged over its frames."""
+    return {
+        name: metric(x_hat, x, n_space=n_space).flatten(1).mean(1)
+        if x.ndim > n_space + 1
+        else metric(x_hat, x, n_space=n_space)
+        for name, metric in METRICS.items()
+    }
+
+
+class ReconModule(lightning.LightningModule):
+    """A recon in training: loops, logging, optimizer and schedule.
+
+    Logged are `train/loss` with its terms by name, `train/nrmse`, what the recon reports
+    (`train/lam`, `train/n_cg`), `train/lr` and `train/samples_per_second`; `val/` and `test/`
+    `loss`, `nrmse`, `psnr` and `ssim`, means over the examples.
+
+    Args:
+        recon: What is trained.
+        system: Makes the forward model of a batch.
+        loss: What is minimised.
+        optimizer: Makes the optimizer from parameters.
+        lr_scheduler: A pair [x, y], a `Schedule`, a function that makes a torch scheduler, or None.
+        lr_interval: When a torch scheduler steps.
+        monitor: Metric for schedulers that ask for one.
+    """
+
+    def __init__(
+        self,
+        recon: Recon,
+        system: SystemFactory,
+        loss: Loss,
+        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        lr_scheduler: Sequence[float] | Schedule | Callable[[Optimizer], LRScheduler] | None = None,
+        lr_interval: Literal["step", "epoch"] = "epoch",
+        monitor: str = "psnr",
+    ) -> None:
+        super().__init__()
+        if isinstance(lr_scheduler, Sequence):
+            factor_and_epochs(lr_scheduler)  # an unclear pair is better told before the run starts
+        self.recon = recon
+        self.system = system
+        self.loss = loss
+        self.make_optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.lr_interval = lr_interval
+        self.monitor = monitor
+        self._last_batch_end: float | None = None
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Image (batch, *in_shape) of a batch."""
+        return self.recon(batch["y"], self.system(batch))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Loss of a batch."""
+        x = batch["x"]
+        A = self.system(batch)
+        x_hat = self.recon(batch["y"], A)
+        loss = self.loss(x_hat, x, batch["y"], A)
+        error = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
+        terms = {**self.loss.report, **self.recon.report, "nrmse": error}
+        self.log("train/loss", loss.detach(), prog_bar=True)
+        self.log_dict({f"train/{name}": value for name, value in terms.items()})
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Log the learning rate and how many examples are trained on in a second."""
+        now = time.perf_counter()
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        if self._last_batch_end is not None:
+            rate = len(batch["x"]) / max(now - self._last_batch_end, 1e-9)
+            self.log("train/samples_per_second", rate)
+        self._last_batch_end = now
+
+    def on_validation_end(self) -> None:
+        """Leave the time that validation takes out of the rate of training."""
+        self._last_batch_end = None
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Log loss and metrics of a validation batch."""
+        self._evaluation_step(batch, "val")
+
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
+        """Log loss and metrics of a test batch."""
+        self._evaluation_step(batch, "test")
+
+    def _evaluation_step(self, batch: dict[str, Tensor], split: str) -> None:
+        A = self.system(batch)
+        x_hat = self.recon(batch["y"], A)
+        values = scores(x_hat, batch["x"], self.system.n_space)
+        logged = {f"{split}/{name}": value.mean() for name, value in values.items()}
+        logged[f"{split}/loss"] = self.loss(x_hat, batch["x"], batch["y"], A)
+        n = len(batch["x"])
+        for name, value in logged.items():
+            self.log(name, value, batch_size=n, prog_bar=name == f"val/{self.monitor}")
+
+    def configure_optimizers(self) -> Any:
+        """Optimizer over the recon's parameters, with its schedule."""
+        parameters = [p for p in self.recon.parameters() if p.requires_grad]
+        if not parameters:
+            raise ValueError(
+                f"{type(self.recon).__name__}: a recon to train must have parameters, got none. "
+                "Use `reconic recon` for recons that need no training."
+            )
+        optimizer = self.make_optimizer(parameters)
+        if self.lr_scheduler is None:
+            return optimizer
+        scheduler = make_scheduler(
+            self.lr_scheduler, optimizer, self.lr_interval, f"val/{self.monitor}", self.progress
+        )
+        return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+    def progress(self) -> float:
+        """How far training is, from 0 to 1, by steps or by time, whichever is further."""
+        steps = self.trainer.global_step / max(self.trainer.estimated_stepping_batches, 1)
+        timers = [c for c in self.trainer.callbacks if isinstance(c, Timer)]  # pyright: ignore
+        return max(steps, *(_elapsed_fraction(t) for t in timers)) if timers else steps
+
+
+def _elapsed_fraction(timer: Timer) -> float:
+    remaining = timer.time_remaining()
+    if remaining is None:
+        return 0.0
+    elapsed = timer.time_elapsed()
+    return min(elapsed / max(elapsed + remaining, 1e-9), 1.0)

@@ -1,0 +1,82 @@
+"""Forward models by name: builds the system of a batch from the batch's arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import reconic.systems
+from reconic.operator import LinearSystem
+
+__all__ = ["SystemFactory"]
+
+
+class SystemFactory:
+    """Makes the system of a batch: its array fields are the batch's entries of the same names.
+
+    Args:
+        class_path: System by its name in `reconic.systems`, or by its full import path.
+        init_args: Values of the system's static fields.
+
+    Raises:
+        ValueError: If there is no such system, or it has no such static field.
+    """
+
+    def __init__(
+        self, class_path: str = "CartesianMRI", init_args: dict[str, Any] | None = None
+    ) -> None:
+        self.cls = _find(class_path)
+        self.init_args = dict(init_args or {})
+        fields = dataclasses.fields(self.cls)  # pyright: ignore[reportArgumentType]
+        static = [f.name for f in fields if f.metadata.get("static")]
+        self.arrays = [f.name for f in fields if f.name not in static]
+        for name in self.init_args:
+            if name not in static:
+                raise ValueError(
+                    f"system: `init_args` of {self.cls.__name__} must be among "
+                    f"{', '.join(static)}, got {name!r}.{_suggest(name, static)}"
+                )
+        defaults = {f.name: f.default for f in fields}
+        self.n_space: int = {**defaults, **self.init_args}.get("n_space", 2)
+
+    def __call__(self, batch: Mapping[str, Any]) -> LinearSystem:
+        """System of a batch.
+
+        Raises:
+            KeyError: If the batch lacks an array that the system needs.
+        """
+        missing = [name for name in self.arrays if name not in batch]
+        if missing:
+            raise KeyError(
+                f"{self.cls.__name__}: the data must have {', '.join(self.arrays)}, got "
+                f"{', '.join(batch)}. Choose a system that these data fit."
+            )
+        return self.cls(**{name: batch[name] for name in self.arrays}, **self.init_args)
+
+
+def _find(class_path: str) -> type[LinearSystem]:
+    module, _, name = class_path.rpartition(".")
+    try:
+        home = importlib.import_module(module) if module else reconic.systems
+    except ImportError as error:
+        raise ValueError(
+            f"system: `class_path` must be importable, got {class_path!r} ({error})."
+        ) from None
+    found = getattr(home, name, None)
+    if not (isinstance(found, type) and issubclass(found, LinearSystem)):
+        known = [
+            n for n, v in vars(home).items() if isinstance(v, type) and issubclass(v, LinearSystem)
+        ]
+        raise ValueError(
+            f"system: `class_path` must name a LinearSystem ({', '.join(known)}), got "
+            f"{class_path!r}.{_suggest(name, known)}"
+        )
+    return found
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

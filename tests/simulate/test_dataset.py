@@ -1,0 +1,182 @@
+"""Data sets: DeepInPy's layout, the same bits however made, never half-written or overwritten."""
+
+import json
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from reconic.simulate import Recipe, make_dataset
+from reconic.simulate.dataset import write_examples
+
+SMALL = {
+    "source": "shepp-logan",
+    "shape": (48, 40),
+    "n_train": 4,
+    "n_val": 1,
+    "n_test": 2,
+    "coils": (2, 4),
+    "photos": 0.0,
+    "progress": False,
+    "processes": 1,
+}
+
+
+def _read(path):
+    with h5py.File(path) as file:
+        return {key: file[key][()] for key in file}
+
+
+def test_layout(tmp_path):
+    files = make_dataset(tmp_path / "new" / "data", **SMALL)
+    assert [p.name for p in files.values()] == ["train.h5", "val.h5", "test.h5"]
+    with h5py.File(files["train"]) as file:
+        found = {k: (d.shape, d.dtype, d.chunks) for k, d in file.items()}
+        settings = json.loads(file.attrs["settings"])
+    assert found == {
+        "imgs": ((4, 48, 40), np.complex64, (1, 48, 40)),
+        "maps": ((4, 4, 48, 40), np.complex64, (1, 4, 48, 40)),
+        "masks": ((4, 48, 40), np.float32, (1, 48, 40)),
+        "ksp": ((4, 4, 48, 40), np.complex64, (1, 4, 48, 40)),
+        "noise_std": ((4,), np.float32, None),
+    }
+    assert settings["split"] == "train"
+    assert settings["coils"] == [2, 4]
+
+
+def test_every_example_can_be_made_alone_and_missing_coils_are_zero(tmp_path):
+    files = make_dataset(tmp_path, **SMALL, seed=3)
+    recipe = Recipe("shepp-logan", "train", (48, 40), (2, 4), photos=0.0, seed=3)
+    data = _read(files["train"])
+    counts = set()
+    for index in (3, 0, 2, 1):
+        alone = recipe.example(index)
+        n = alone["maps"].shape[0]
+        counts.add(n)
+        np.testing.assert_array_equal(data["imgs"][index], alone["img"])
+        np.testing.assert_array_equal(data["maps"][index, :n], alone["maps"])
+        np.testing.assert_array_equal(data["ksp"][index, :n], alone["ksp"])
+        np.testing.assert_array_equal(data["masks"][index], alone["mask"])
+        assert not data["maps"][index, n:].any()
+        assert not data["ksp"][index, n:].any()
+    assert len(counts) > 1
+
+
+def test_number_of_processes_does_not_matter(tmp_path):
+    recipe = Recipe("shepp-logan", "val", (48, 40), (2, 3), photos=0.0)
+    for processes in (1, 2):
+        write_examples(tmp_path / f"{processes}.h5", recipe, 3, processes, progress=False)
+    one, two = _read(tmp_path / "1.h5"), _read(tmp_path / "2.h5")
+    for key in one:
+        np.testing.assert_array_equal(one[key], two[key])
+
+
+def test_splits_and_seeds_differ_and_held_out_has_the_one_acceleration(tmp_path):
+    files = make_dataset(tmp_path / "a", **SMALL)
+    other = make_dataset(tmp_path / "b", **SMALL, seed=1)
+    data = {split: _read(path) for split, path in files.items()}
+    assert np.abs(data["val"]["imgs"][0] - data["test"]["imgs"][0]).max() > 0
+    assert np.abs(data["test"]["imgs"] - _read(other["test"])["imgs"]).max() > 0
+    factor = data["test"]["masks"][0].size / data["test"]["masks"].sum(axis=(1, 2))
+    np.testing.assert_allclose(factor, 4.0, rtol=0.03)
+
+
+def test_splits_draw_from_streams_of_their_own():
+    # the scale is drawn before anything that depends on the volume
+    def peaks(split):
+        recipe = Recipe("shepp-logan", split, (48, 40), (2, 2), photos=0.0)
+        return [np.abs(recipe.example(index)["img"]).max() for index in range(3)]
+
+    assert not np.isclose(peaks("val"), peaks("test"), rtol=0.02).any()
+
+
+def test_own_volume(tmp_path, save_nifti, ellipsoid):
+    files = make_dataset(tmp_path / "out", **{**SMALL, "source": save_nifti(ellipsoid), "n_val": 0})
+    assert set(files) == {"train", "test"}
+    with h5py.File(files["test"]) as file:
+        settings = json.loads(file.attrs["settings"])
+    assert settings["source"] == "head.nii.gz"  # a name and a checksum, no path of a machine
+    assert len(settings["source_sha256"]) == 64
+
+
+def test_same_settings_are_not_made_again_and_others_not_overwritten(tmp_path):
+    path = make_dataset(tmp_path, **SMALL)["val"]
+    before = path.stat().st_mtime_ns
+    make_dataset(tmp_path, **SMALL)
+    assert path.stat().st_mtime_ns == before
+    with pytest.raises(FileExistsError, match=r"train.h5, made with other seed. Pass overwrite"):
+        make_dataset(tmp_path, **SMALL, seed=9)
+    assert path.stat().st_mtime_ns == before
+    make_dataset(tmp_path, **SMALL, seed=9, overwrite=True)
+    assert path.stat().st_mtime_ns > before
+
+
+def test_a_conflict_is_found_before_anything_is_made(tmp_path):
+    (tmp_path / "test.h5").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"got .*test\.h5"):
+        make_dataset(tmp_path, **SMALL)
+    assert [p.name for p in tmp_path.iterdir()] == ["test.h5"]
+
+
+def test_a_file_of_another_kind_is_not_overwritten(tmp_path):
+    (tmp_path / "train.h5").write_text("mine")
+    with pytest.raises(FileExistsError, match="must not hold other data"):
+        make_dataset(tmp_path, **SMALL)
+    assert (tmp_path / "train.h5").read_text() == "mine"
+
+
+def test_nothing_is_left_of_a_file_that_failed(tmp_path, monkeypatch):
+    calls = []
+
+    def fail(self, index):
+        calls.append(index)
+        if index == 2:
+            raise OSError("disk full")
+        return {}
+
+    monkeypatch.setattr(Recipe, "example", fail)
+    with pytest.raises(OSError, match="disk full"):
+        make_dataset(tmp_path, **SMALL)
+    assert calls == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"shape": (8, 8)}, "`shape` must be two sizes of at least 32, got"),
+        ({"coils": (4, 2)}, "`coils` must be a smallest and a largest value, 1 or more, got"),
+        ({"accelerations": (0.5, 2)}, "`accelerations` must be a smallest"),
+        ({"test_acceleration": 0.5}, "`test_acceleration` must be"),
+        ({"noise": (0.0, 0.1)}, "`noise` must be"),
+        ({"photos": 1.5}, "`photos` must be between 0 and 1, got 1.5"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path, kwargs, message):
+    with pytest.raises(ValueError, match=f"make_dataset: {message}"):
+        make_dataset(tmp_path, **{**SMALL, **kwargs})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_source_fails_before_any_process_starts(tmp_path):
+    with pytest.raises(FileNotFoundError, match="must be mni152, shepp-logan or a NIfTI file"):
+        make_dataset(tmp_path, **{**SMALL, "source": "nowhere.nii", "processes": 2})
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from reconic.simulate import make_dataset\n"
+        f"make_dataset({str(tmp_path / 'out')!r}, 'shepp-logan', (48, 40), 3, 0, 0, photos=0.0,\n"
+        "             processes=2, progress=False)\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert run.returncode != 0
+    assert (
+        "RuntimeError: make_dataset: a process ended early. Call it below `if __name__"
+        in run.stderr
+    )
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,173 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from reconic import LinearSystem, stack, static, system
+from reconic._array import from_numpy, to_numpy
+from reconic.operator import Identity
+from reconic.systems import CartesianMRI
+from reconic.testing import check_system
+
+
+@system
+class Weight(LinearSystem):
+    """Pointwise product with weights, without an adjoint of its own."""
+
+    weights: object
+    label: str = static(default="w")
+
+    @property
+    def in_shape(self):
+        return tuple(self.weights.shape)
+
+    out_shape = in_shape
+
+    def _forward(self, x):
+        return self.weights * x
+
+
+@pytest.fixture
+def A(rng):
+    return CartesianMRI.example(rng, np.zeros(1))
+
+
+def test_algebra_against_matrices(A, dense, rng):
+    B = CartesianMRI.example(rng, np.zeros(1))
+    a, b = dense(A), dense(B)
+    np.testing.assert_allclose(dense(A + B), a + b, atol=1e-13)
+    np.testing.assert_allclose(dense(A - B), a - b, atol=1e-13)
+    np.testing.assert_allclose(dense(2j * A), 2j * a, atol=1e-13)
+    np.testing.assert_allclose(dense(A * np.float64(3)), 3 * a, atol=1e-13)
+    np.testing.assert_allclose(dense(np.complex128(1 + 2j) * A), (1 + 2j) * a, atol=1e-13)
+    np.testing.assert_allclose(dense(-A), -a, atol=1e-13)
+    np.testing.assert_allclose(dense(A.H @ B), a.conj().T @ b, atol=1e-12)
+    np.testing.assert_allclose(dense(A.H), a.conj().T, atol=1e-13)
+    np.testing.assert_allclose(dense(A.N), a.conj().T @ a, atol=1e-12)
+    stacked = dense(stack([A, B]))
+    np.testing.assert_allclose(stacked, np.concatenate([a, b]), atol=1e-13)
+    assert A.H.H is A
+
+
+def test_torch_number_times_system(A):
+    torch = pytest.importorskip("torch")
+    A = A.map(torch.tensor)
+    lam = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    x = torch.ones(A.in_shape, dtype=torch.complex128)
+    y = (lam * A)(x)
+    torch.testing.assert_close(y, 0.3 * A(x))
+    assert torch.autograd.grad(y.abs().sum(), lam)[0] > 0
+
+
+def test_derived_adjoint(like_autodiff, normal):
+    A = Weight(from_numpy(normal(4, 5), like_autodiff))
+    assert all(c.ok for c in check_system(A, batch=(2,)))
+    y = normal(4, 5)
+    got = to_numpy(A.H(from_numpy(y, like_autodiff)))
+    np.testing.assert_allclose(got, to_numpy(A.weights).conj() * y, atol=1e-14)
+
+
+def test_derived_adjoint_on_numpy_says_what_to_do(normal):
+    with pytest.raises(TypeError, match=r"write `_adjoint`"):
+        Weight(normal(4)).H(normal(4))
+
+
+def test_jax_vmap_and_grad_over_systems(normal):
+    jax = pytest.importorskip("jax")
+    weights = jax.numpy.asarray(normal(3, 4))
+    x = jax.numpy.asarray(normal(3, 4))
+    batched = jax.vmap(lambda A, v: A(v))(Weight(weights), x)
+    np.testing.assert_allclose(batched, weights * x)
+    A = Weight(weights[0])
+    slope = jax.grad(lambda B: jax.numpy.sum(jax.numpy.abs(B(x[0])) ** 2))(A)
+    assert isinstance(slope, Weight)
+    assert slope.label == "w"
+    np.testing.assert_allclose(slope.weights, 2 * np.conj(weights[0]) * abs(x[0]) ** 2)
+
+
+def test_torch_vmap_over_systems(A, normal):
+    torch = pytest.importorskip("torch")
+    maps, x = torch.tensor(normal(3, *A.maps.shape)), torch.tensor(normal(3, *A.in_shape))
+    mask = torch.tensor(A.mask)
+    got = torch.func.vmap(lambda m, v: CartesianMRI(m, mask).normal(v))(maps, x)
+    want = torch.stack([CartesianMRI(m, mask).normal(v) for m, v in zip(maps, x, strict=True)])
+    torch.testing.assert_close(got, want)
+
+
+def test_systems_are_frozen_and_can_be_pickled(A):
+    with pytest.raises(AttributeError):
+        A.mask = None
+    again = pickle.loads(pickle.dumps(2 * A.N))
+    x = np.ones(A.in_shape, dtype=complex)
+    np.testing.assert_array_equal(again(x), (2 * A.N)(x))
+
+
+def test_to_moves_every_array(A):
+    torch = pytest.importorskip("torch")
+    moved = (2 * (A + A).N).map(torch.tensor).to("meta")
+    assert {a.device.type for a in moved.arrays()} == {"meta"}
+    assert len(moved.arrays()) == 4
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda A: A(np.ones((8, 5), complex)), ValueError, r"`x` must have shape \(\*batch, 8, 6\), got \(8, 5\)"),
+        (lambda A: A(np.ones(6, complex)), ValueError, r"got \(6,\)"),
+        (lambda A: A.adjoint(np.ones((8, 6), complex)), ValueError, r"`y` must have shape \(\*batch, 4, 8, 6\)"),
+        (lambda A: A([1.0]), TypeError, r"must be an array, got list"),
+        (lambda A: A(np.ones((8, 6), int)), TypeError, r"floating, got int64"),
+        (lambda A: A @ A, ValueError, r"got \(8, 6\) and \(4, 8, 6\)"),
+        (lambda A: A + A.N, ValueError, r"same shapes, got \(8, 6\) -> \(4, 8, 6\)"),
+        (lambda A: stack([A, A.N]), ValueError, r"same shapes"),
+        (lambda A: stack([]), ValueError, r"got \[\]"),
+        (lambda A: A + 1, TypeError, r"unsupported operand"),
+        (lambda A: A @ np.ones(3), TypeError, r"does not support|unsupported operand"),
+    ],
+)  # fmt: skip
+def test_messages(A, call, kind, message):
+    with pytest.raises(kind, match=message):
+        call(A)
+
+
+def test_mixed_libraries_are_named(A):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match=r"same array library as the system \(numpy\), got torch"):
+        A(torch.ones(8, 6, dtype=torch.complex128))
+
+
+def test_wrong_systems_are_caught(A):
+    """The checks fail for the mistakes that authors make."""
+    from reconic.operator import Adjoint
+
+    class NoConj(CartesianMRI):
+        def _adjoint(self, y):
+            return np.conj(super()._adjoint(np.conj(y)))
+
+    class Offset(CartesianMRI):
+        def _forward(self, x):
+            return super()._forward(x) + 1
+
+    class WrongNormal(CartesianMRI):
+        def _normal(self, x):
+            return 2 * super()._normal(x)
+
+    class Doubles(CartesianMRI):
+        def _forward(self, x):
+            return super()._forward(x).astype(np.complex128)
+
+    def failed(cls, precision=np.complex128):
+        system_ = cls(A.maps.astype(precision), A.mask.astype(precision(0).real.dtype))
+        return {c.name for c in check_system(system_) if not c.ok}
+
+    assert failed(CartesianMRI) == set()
+    assert "adjoint" in failed(NoConj)
+    assert {"linear", "adjoint"} <= failed(Offset)
+    assert failed(WrongNormal) == {"normal"}
+    assert "precision kept" in failed(Doubles, np.complex64)
+    assert Adjoint(A).out_shape == A.in_shape
+
+
+def test_check_needs_an_array():
+    with pytest.raises(ValueError, match=r"must hold an array, got none"):
+        check_system(Identity((3,)))
