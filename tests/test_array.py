@@ -66,7 +66,9 @@ def test_transpose_linear_needs_autodiff(normal):
 
 
 def test_import_loads_no_engine():
-    code = "import sys, reconic; print({'torch', 'jax', 'lightning', 'matplotlib'} & set(sys.modules))"
+    code = (
+        "import sys, reconic; print({'torch', 'jax', 'lightning', 'matplotlib'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -1,7 +1,7 @@
 """The one file that knows there are several array libraries.
 
-Everything else is written against the Python array API standard. What the standard lacks and Reconic
-needs from every library (loops that compile, linear maps transposed by autodiff, implicit
+Everything else is written against the Python array API standard. What the standard lacks and
+Reconic needs from every library (loops that compile, linear maps transposed by autodiff, implicit
 differentiation of a linear solve, pytrees) is here, with one branch per library.
 """
 
@@ -37,7 +37,7 @@ __all__ = [
     "ifftc",
     "ifftn",
     "inner",
-    "is_array_api_obj",
+    "is_array",
     "is_jax_array",
     "is_torch_array",
     "is_traced",
@@ -55,6 +55,11 @@ __all__ = [
 def array_namespace(*arrays: Array) -> Any:
     """Standard namespace that the given arrays share (Python scalars and None are skipped)."""
     return _array_namespace(*arrays, use_compat=None)
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an array of a library that is known."""
+    return is_array_api_obj(x)
 
 
 def to_numpy(x: Array) -> np.ndarray:

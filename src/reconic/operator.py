@@ -1,8 +1,9 @@
 """Forward models: what a System is, and the algebra of linear ones.
 
-A System is a frozen dataclass of arrays and static settings. It holds no state and takes no flags, so
-the same object serves NumPy, torch and JAX; under JAX it is a pytree. An author writes `_forward`, and
-for a `LinearSystem` the two core shapes; `_adjoint` and `_normal` are derived where they are not written.
+A System is a frozen dataclass of arrays and static settings. It holds no state and takes no flags,
+so the same object serves NumPy, torch and JAX; under JAX it is a pytree. An author writes
+`_forward`, and for a `LinearSystem` the two core shapes; `_adjoint` and `_normal` are derived where
+they are not written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Self, dataclass_transform
 from reconic._array import (
     Array,
     array_namespace,
-    is_array_api_obj,
+    is_array,
     register_pytree,
     to_device,
     transpose_linear,
@@ -37,7 +38,7 @@ def static(**kwargs: Any) -> Any:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(static, dataclasses.field))
 def system(cls: type) -> type:
-    """Class decorator: a frozen dataclass of arrays and `static()` fields that JAX sees as a pytree."""
+    """Make a class a frozen dataclass of arrays and `static()` fields, a pytree to JAX."""
     cls = dataclasses.dataclass(frozen=True, eq=False)(cls)
     _unregistered.append(cls)
     return cls
@@ -67,8 +68,8 @@ class System:
         """Apply the forward model to `x`."""
         return self._forward(x)
 
-    def _forward(self, x: Array) -> Array:
-        raise TypeError(f"{type(self).__name__}: `_forward` must be written, got none. Define _forward(x).")
+    def _forward(self, x: Array) -> Array:  # noqa: ARG002
+        raise TypeError(_unwritten(self, "_forward"))
 
     def children(self) -> Iterator[tuple[str, Any]]:
         """Names and values of the fields that are not static."""
@@ -90,7 +91,7 @@ class System:
                 return value.map(fn)
             if isinstance(value, tuple):
                 return tuple(visit(v) for v in value)
-            return fn(value) if is_array_api_obj(value) else value
+            return fn(value) if is_array(value) else value
 
         return self.replace(**{name: visit(value) for name, value in self.children()})
 
@@ -103,22 +104,26 @@ class System:
         return self.map(lambda a: to_device(a, place))
 
 
+def _unwritten(system: System, name: str) -> str:
+    return f"{type(system).__name__}: `{name}` must be written, got none. Define it in the class."
+
+
 class LinearSystem(System):
     """A linear forward model with its adjoint Aᴴ and normal operator AᴴA.
 
-    Leading axes of inputs beyond `in_shape` (or `out_shape`) are batch axes; arrays of the system may
-    carry batch axes of their own, which broadcast against them.
+    Leading axes of inputs beyond `in_shape` (or `out_shape`) are batch axes; arrays of the system
+    may carry batch axes of their own, which broadcast against them.
     """
 
     @property
     def in_shape(self) -> tuple[int, ...]:
         """Shape of one image x, without batch axes."""
-        raise TypeError(f"{type(self).__name__}: `in_shape` must be written, got none. Define the property.")
+        raise TypeError(_unwritten(self, "in_shape"))
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        """Shape of one set of measurements y, without batch axes."""
-        raise TypeError(f"{type(self).__name__}: `out_shape` must be written, got none. Define the property.")
+        """Shape of the measurements y of one image, without batch axes."""
+        raise TypeError(_unwritten(self, "out_shape"))
 
     def __call__(self, x: Array) -> Array:
         """Measurements y = A x, shape (*batch, *out_shape), of x (*batch, *in_shape)."""
@@ -155,14 +160,14 @@ class LinearSystem(System):
 
     def _check(self, name: str, value: Array, core: tuple[int, ...]) -> None:
         where = f"{type(self).__name__}({name})"
-        if not is_array_api_obj(value):
+        if not is_array(value):
             raise TypeError(
                 f"{where}: `{name}` must be an array, got {type(value).__name__}. "
                 f"Pass a NumPy, torch or JAX array."
             )
         xp = array_namespace(value)
         if not xp.isdtype(value.dtype, ("real floating", "complex floating")):
-            raise TypeError(f"{where}: `{name}` must be real or complex floating, got {value.dtype}. Cast it.")
+            raise TypeError(f"{where}: `{name}` must be floating, got {value.dtype}. Cast it.")
         shape = tuple(value.shape)
         if len(shape) < len(core) or shape[len(shape) - len(core) :] != core:
             wanted = ", ".join(("*batch", *map(str, core)))
@@ -172,8 +177,8 @@ class LinearSystem(System):
         except TypeError:
             kinds = sorted({type(a).__module__.split(".")[0] for a in self.arrays()})
             raise TypeError(
-                f"{where}: `{name}` must be of the same array library as the system ({', '.join(kinds)}), "
-                f"got {type(value).__module__.split('.')[0]}. Convert one of them."
+                f"{where}: `{name}` must be of the same array library as the system "
+                f"({', '.join(kinds)}), got {type(value).__module__.split('.')[0]}. Convert one."
             ) from None
 
     def __matmul__(self, other: LinearSystem) -> LinearSystem:
@@ -216,8 +221,8 @@ class Identity(LinearSystem):
     def _forward(self, x: Array) -> Array:
         return x
 
-    _adjoint = _forward
-    _normal = _forward
+    def _adjoint(self, y: Array) -> Array:
+        return y
 
 
 @system
@@ -262,7 +267,8 @@ class Normal(LinearSystem):
     def _forward(self, x: Array) -> Array:
         return self.A._normal(x)
 
-    _adjoint = _forward
+    def _adjoint(self, y: Array) -> Array:
+        return self.A._normal(y)
 
 
 @system
@@ -275,8 +281,8 @@ class Composed(LinearSystem):
     def __post_init__(self) -> None:
         if self.A.in_shape != self.B.out_shape:
             raise ValueError(
-                f"A @ B: the input of A must have the shape of the output of B, got {self.A.in_shape} "
-                f"and {self.B.out_shape}."
+                f"A @ B: the input of A must have the shape of the output of B, "
+                f"got {self.A.in_shape} and {self.B.out_shape}."
             )
 
     @property
@@ -347,7 +353,7 @@ class Scaled(LinearSystem):
 
     def _adjoint(self, y: Array) -> Array:
         c = self._factor(len(self.in_shape))
-        if is_array_api_obj(c):
+        if is_array(c):
             xp = array_namespace(c)
             c = xp.conj(c) if xp.isdtype(c.dtype, "complex floating") else c
         else:
@@ -356,7 +362,7 @@ class Scaled(LinearSystem):
 
     def _factor(self, n_core: int) -> Any:
         c = self.scale
-        if is_array_api_obj(c) and c.ndim:
+        if is_array(c) and c.ndim:
             return c[(..., *(None,) * n_core)]  # (*batch, 1, …, 1)
         return c
 

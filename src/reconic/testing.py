@@ -1,6 +1,6 @@
 """Checks of a forward model, for its author: `check_system` and the `reconic check` command.
 
-A wrong adjoint does not crash: it makes every solver converge to a wrong image. These checks find it.
+A wrong adjoint does not crash: it makes every solver converge to a wrong image. This finds it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def random_like(a: Array, shape: tuple[int, ...], rng: np.random.Generator) -> A
 def check_system(
     A: LinearSystem, *, batch: tuple[int, ...] = (), seed: int = 0, timing: bool = False
 ) -> list[Check]:
-    """Check that `A` is a linear system with a right adjoint, normal operator, gradient and batching.
+    """Check that `A` is linear with a right adjoint, normal operator, gradient and batching.
 
     Args:
         A: System with at least one array, of the library to check on.
@@ -75,7 +75,8 @@ def check_system(
     """
     arrays = A.arrays()
     if not arrays:
-        raise ValueError(f"check_system: `{type(A).__name__}` must hold an array, got none. Give it one.")
+        name = type(A).__name__
+        raise ValueError(f"check_system: `{name}` must hold an array, got none. Give it one.")
     rng = np.random.default_rng(seed)
     like = arrays[0]
     x, x2 = (random_like(like, (*batch, *A.in_shape), rng) for _ in range(2))
@@ -121,7 +122,7 @@ def _algebra(run: _Run, x: Array, x2: Array, y: Array) -> Iterator[Check]:
     gap = abs(_vdot(y, Ax) - _vdot(AHy, x)) / max(_norm2(Ax) * _norm2(y), 1e-30)
     yield Check(
         "adjoint", gap <= 10 * unit, gap, 10 * unit,
-        "⟨y, Ax⟩ ≠ ⟨Aᴴy, x⟩. Look for a missing conj, a mask applied once, an FFT norm, a flipped sign.",
+        "⟨y, Ax⟩ ≠ ⟨Aᴴy, x⟩. Look for a missing conj or mask, an FFT norm, a flipped sign.",
     )  # fmt: skip
     c = 0.7 - 1.3j
     yield _close(
@@ -183,7 +184,7 @@ def _autodiff(A: LinearSystem, run: _Run, x: Array, y: Array) -> Iterator[Check]
         jitted(A.map(lambda a: a), 2 * x)
         yield Check(
             "no retrace", len(traces) == 1, float(len(traces)), 1.0,
-            "jit compiles again for an equal system. Static fields must be hashable and comparable.",
+            "jit compiles again for an equal system. Static fields must hash and compare.",
         )  # fmt: skip
 
 
@@ -196,7 +197,7 @@ def _cost(A: LinearSystem, run: _Run, x: Array, y: Array) -> Check:
     axes = tuple(range(-min(len(A.in_shape), 3), 0))
     bound = _time(lambda: ifftn(fftn(y, axes), axes))
     ratio = _time(lambda: run.normal(x)) / bound
-    return Check("cost", True, ratio, None, "time of AᴴA over an FFT and inverse FFT of the measurements.")
+    return Check("cost", True, ratio, None, "time of AᴴA over an FFT and an inverse FFT of y.")
 
 
 def _time(fn: Callable[[], Array], n: int = 7) -> float:

@@ -36,7 +36,9 @@ def test_residual_is_the_true_one(A, normal):
     M = regularised(A)
     found = cg(M, b, max_iter=7, tol=0)
     true = np.linalg.norm((b - M(found.x)).reshape(2, -1), axis=1)
-    np.testing.assert_allclose(found.residual, true / np.linalg.norm(b.reshape(2, -1), axis=1), rtol=1e-8)
+    np.testing.assert_allclose(
+        found.residual, true / np.linalg.norm(b.reshape(2, -1), axis=1), rtol=1e-8
+    )
     np.testing.assert_array_equal(found.n_iter, [7, 7])
     assert not found.converged.any()
 
@@ -115,7 +117,9 @@ def by_dense(B, lam, y):
     n = int(np.prod(B.in_shape))
     eye = torch.eye(n, dtype=torch.complex128)
     matrix = torch.stack([B(e.reshape(B.in_shape)).ravel() for e in eye], 1)
-    return torch.linalg.solve(matrix.mH @ matrix + lam * eye, matrix.mH @ y.ravel()).reshape(B.in_shape)
+    return torch.linalg.solve(matrix.mH @ matrix + lam * eye, matrix.mH @ y.ravel()).reshape(
+        B.in_shape
+    )
 
 
 def by_unrolled_cg(B, lam, y):
@@ -136,7 +140,9 @@ def by_unrolled_cg(B, lam, y):
 def test_torch_gradients(A, normal, oracle):
     pytest.importorskip("torch")
     y, w = normal(*A.out_shape), normal(*A.in_shape)
-    for got, want in zip(torch_gradients(A, y, w, by_cg), torch_gradients(A, y, w, oracle), strict=True):
+    for got, want in zip(
+        torch_gradients(A, y, w, by_cg), torch_gradients(A, y, w, oracle), strict=True
+    ):
         np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-8)
 
 
@@ -147,7 +153,9 @@ def test_jax_gradients_are_torchs_conjugates(A, normal):
     y, w = normal(*A.out_shape), normal(*A.in_shape)
 
     def loss(maps, lam, data):
-        return jnp.real(jnp.sum(w.conj() * by_cg(CartesianMRI(maps, jnp.asarray(A.mask)), lam, data)))
+        return jnp.real(
+            jnp.sum(w.conj() * by_cg(CartesianMRI(maps, jnp.asarray(A.mask)), lam, data))
+        )
 
     got = jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(jnp.asarray(A.maps), LAM, jnp.asarray(y))
     for g, want in zip(got, torch_gradients(A, y, w, by_dense), strict=True):
@@ -162,7 +170,9 @@ def test_graph_does_not_grow_with_iterations(A, normal):
         lam = torch.tensor(LAM, dtype=torch.float64, requires_grad=True)
         B = A.map(torch.tensor)
         total = []
-        hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: total.append(t.nbytes) or t, lambda t: t)
+        hooks = torch.autograd.graph.saved_tensors_hooks(
+            lambda t: total.append(t.nbytes) or t, lambda t: t
+        )
         with hooks:
             cg(regularised(B, lam), B.adjoint(y), max_iter=max_iter, tol=0).x.abs().sum()
         return sum(total)
@@ -178,7 +188,9 @@ def test_warm_start_does_not_change_the_gradient(A, normal):
     def warm(B, lam, data):
         return cg(regularised(B, lam), B.adjoint(data), start, max_iter=300, tol=1e-13).x
 
-    for got, want in zip(torch_gradients(A, y, w, warm), torch_gradients(A, y, w, by_cg), strict=True):
+    for got, want in zip(
+        torch_gradients(A, y, w, warm), torch_gradients(A, y, w, by_cg), strict=True
+    ):
         np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-9)
 
 

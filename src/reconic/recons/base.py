@@ -14,7 +14,7 @@ __all__ = ["Block", "Problem", "Recon", "typical_magnitude"]
 
 @dataclass(frozen=True)
 class Problem:
-    """One batch to reconstruct, as blocks see it, scaled so that Aᴴy has a typical magnitude of one.
+    """One batch to reconstruct, scaled so that Aᴴy has a typical magnitude of one.
 
     Attributes:
         y: Measurements (batch, *A.out_shape).

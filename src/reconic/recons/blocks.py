@@ -68,7 +68,8 @@ class DataConsistency(Block):
     def forward(self, x: Tensor, problem: Problem) -> Tensor:
         lam = self.lam()
         M = regularised_normal(problem.A, lam)
-        solution = cg(M, problem.adjoint + lam * x, x.detach(), max_iter=self.max_iter, tol=self.tol)
+        b = problem.adjoint + lam * x
+        solution = cg(M, b, x.detach(), max_iter=self.max_iter, tol=self.tol)
         problem.note("lam", lam)
         problem.note("n_cg", solution.n_iter)
         return solution.x
@@ -104,7 +105,8 @@ class Unroll(Block):
     def __init__(self, blocks: list[Block], n: int = 1, shared: bool = True) -> None:
         super().__init__()
         if n < 1 or not blocks:
-            raise ValueError(f"Unroll: `n` and `blocks` must not be empty, got {n} and {len(blocks)} blocks.")
+            found = f"{n} and {len(blocks)} blocks"
+            raise ValueError(f"Unroll: `n` and `blocks` must not be empty, got {found}.")
         passes = blocks if shared else [copy.deepcopy(b) for _ in range(n) for b in blocks]
         self.blocks = nn.ModuleList(passes)
         self.repeats = n if shared else 1

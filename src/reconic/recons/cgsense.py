@@ -12,7 +12,7 @@ __all__ = ["CGSense", "ZeroFilled"]
 
 
 class ZeroFilled(Recon):
-    """x̂ = Aᴴy, the coil-combined image of the measurements with zeros where nothing was measured."""
+    """x̂ = Aᴴy, the coil-combined image with zeros where nothing was measured."""
 
     def reconstruct(self, problem: Problem) -> Tensor:
         return problem.adjoint

@@ -11,7 +11,7 @@ __all__ = ["MoDL"]
 
 
 class MoDL(Recon):
-    """Model-based deep learning: x ← (AᴴA + λI)⁻¹ (Aᴴy + λ D(x)), a fixed number of times, from Aᴴy.
+    """Model-based deep learning: x ← (AᴴA + λI)⁻¹ (Aᴴy + λ D(x)), a number of times, from Aᴴy.
 
     Args:
         network: Denoiser D, complex in, complex out; one for all unrolls.

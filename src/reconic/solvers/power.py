@@ -13,7 +13,7 @@ def operator_norm(A: LinearSystem, x: Array, *, max_iter: int = 100, tol: float 
 
     Args:
         A: Linear system.
-        x: Start (*batch, *in_shape), not orthogonal to the leading singular vector; random is right.
+        x: Start (*batch, *in_shape), not orthogonal to the leading singular vector; e.g. random.
         max_iter: Largest number of iterations.
         tol: Relative change of the estimate at which to stop.
 
