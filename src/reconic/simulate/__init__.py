@@ -1,6 +1,6 @@
 """Simulated examples: anatomy, phase, coils, sampling masks and noise."""
 
-from reconic.simulate.anatomy import head_slice, sagittal_head
+from reconic.simulate.anatomy import head_slice, plain_slice, sagittal_head
 from reconic.simulate.coils import coil_maps
 from reconic.simulate.dataset import Recipe, make_dataset
 from reconic.simulate.example import random_example
@@ -20,6 +20,7 @@ __all__ = [
     "load_volume",
     "make_dataset",
     "photograph",
+    "plain_slice",
     "poisson_disc",
     "random_example",
     "random_phase",

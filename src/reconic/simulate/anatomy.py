@@ -55,6 +55,13 @@ def head_slice(
     return _normalise(crop_spectrum(image, shape, window))
 
 
+def plain_slice(volume: Volume, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Cut a random slice of a volume and leave it as it is; complex64, largest magnitude 1."""
+    points, _ = random_plane(volume, (2 * shape[0], 2 * shape[1]), rng)
+    image = ndimage.map_coordinates(volume.intensity, points, output=np.float32, order=1)
+    return _normalise(crop_spectrum(image, shape))
+
+
 def sagittal_head(shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """Turn, scale and mirror the one real sagittal head; complex64, largest magnitude 1."""
     fine = (2 * shape[0], 2 * shape[1])

@@ -24,7 +24,7 @@ from reconic.simulate.sources import SPLITS
 from reconic.simulate.volumes import load_volume
 
 _log = logging.getLogger(__name__)
-_VERSION = 1  # of what the examples look like: raise it when the same settings give other data
+_VERSION = 2  # of what the examples look like: raise it when the same settings give other data
 _AHEAD = 4  # examples per process that may wait to be written
 
 
@@ -41,16 +41,18 @@ class Recipe:
         photos: Fraction of images that are photographs.
         noise: Smallest and largest standard deviation of the noise, relative to the brightest
             pixel.
+        plain: Show the volume as it is, without random contrast, scalp, texture and photographs.
         seed: Seed of the whole data set.
     """
 
     source: str = "mni152"
     split: str = "train"
-    shape: tuple[int, int] = (192, 160)
+    shape: tuple[int, int] = (160, 128)
     coils: tuple[int, int] = (4, 8)
     accelerations: tuple[float, float] = (3.0, 9.0)
     photos: float = 0.4
     noise: tuple[float, float] = (0.002, 0.03)
+    plain: bool = False
     seed: int = 0
 
     def example(self, index: int) -> dict[str, Array]:
@@ -65,6 +67,7 @@ class Recipe:
             photos=self.photos,
             acceleration=self.accelerations,
             noise=self.noise,
+            plain=self.plain,
         )
 
     def settings(self, n: int) -> dict[str, object]:
@@ -79,15 +82,16 @@ class Recipe:
 def make_dataset(
     out: str | os.PathLike[str],
     source: str = "mni152",
-    shape: tuple[int, int] = (192, 160),
+    shape: tuple[int, int] = (160, 128),
     n_train: int = 400,
     n_val: int = 16,
     n_test: int = 32,
     coils: tuple[int, int] = (4, 8),
     accelerations: tuple[float, float] = (3.0, 9.0),
-    test_acceleration: float = 4.0,
     photos: float = 0.4,
     noise: tuple[float, float] = (0.002, 0.03),
+    test_acceleration: float = 4.0,
+    test_noise: float = 0.01,
     seed: int = 0,
     overwrite: bool = False,
     processes: int | None = None,
@@ -95,9 +99,11 @@ def make_dataset(
 ) -> dict[str, Path]:
     """Write `train.h5`, `val.h5` and `test.h5` with simulated multi-coil examples.
 
-    Training examples are heads and photographs at many accelerations; validation and test examples
-    are heads at one, cut from slabs of the volume that training never sees. A file that was made
-    with the same settings is left as it is. A file appears whole or not at all.
+    Training examples are varied as much as can be, so that what is learned from them holds for
+    scans of another kind: heads of random contrast, scalp and texture, and photographs, at many
+    accelerations and noise levels. Validation and test examples show the anatomy as it is, at one
+    acceleration and noise level, in slabs of the volume that training never sees. A file that was
+    made with the same settings is left as it is. A file appears whole or not at all.
 
     The files hold, with the example first: ``imgs (n, ny, nx)``, ``maps`` and ``ksp (n, coil, ny,
     nx)``, complex64, missing coils being zero; ``masks (n, ny, nx)`` and ``noise_std (n,)``,
@@ -112,10 +118,11 @@ def make_dataset(
         n_test: Number of test examples.
         coils: Smallest and largest number of coils.
         accelerations: Smallest and largest acceleration of the training examples.
-        test_acceleration: Acceleration of the validation and test examples.
         photos: Fraction of the training images that are photographs; 0 for anatomy only.
-        noise: Smallest and largest standard deviation of the noise, relative to the brightest
-            pixel.
+        noise: Smallest and largest standard deviation of the noise of the training examples,
+            relative to the brightest pixel.
+        test_acceleration: Acceleration of the validation and test examples.
+        test_noise: Standard deviation of their noise, relative to the brightest pixel.
         seed: The same seed gives the same files.
         overwrite: Replace a file that was made with other settings.
         processes: Number of processes; the number of cores if None, and 1 starts none.
@@ -129,12 +136,16 @@ def make_dataset(
         FileExistsError: If a file exists that was made with other settings.
         ImportError: If a package that holds the images is not installed.
     """
-    _check(shape, coils, accelerations, test_acceleration, photos, noise)
+    _check(shape, coils, accelerations, photos, noise, test_acceleration, test_noise)
     folder = Path(out)
     counts = {s: n for s, n in zip(SPLITS, (n_train, n_val, n_test), strict=True) if n > 0}
-    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, seed)
+    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, seed=seed)
     held_out = dataclasses.replace(
-        training, accelerations=(test_acceleration, test_acceleration), photos=0.0
+        training,
+        accelerations=(test_acceleration, test_acceleration),
+        noise=(test_noise, test_noise),
+        photos=0.0,
+        plain=True,
     )
     files = {split: folder / f"{split}.h5" for split in counts}
     recipes = {
@@ -249,9 +260,10 @@ def _check(
     shape: tuple[int, int],
     coils: tuple[int, int],
     accelerations: tuple[float, float],
-    test_acceleration: float,
     photos: float,
     noise: tuple[float, float],
+    test_acceleration: float,
+    test_noise: float,
 ) -> None:
     where = "make_dataset"
     if len(shape) != 2 or min(shape) < 32:
@@ -261,6 +273,7 @@ def _check(
         "accelerations": (accelerations, 1),
         "test_acceleration": ((test_acceleration, test_acceleration), 1),
         "noise": (noise, 1e-9),
+        "test_noise": ((test_noise, test_noise), 1e-9),
     }
     for name, (values, least) in ranges.items():
         if len(values) != 2 or not least <= values[0] <= values[1]:

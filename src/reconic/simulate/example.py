@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from reconic._array import Array, fftc
-from reconic.simulate.anatomy import head_slice, sagittal_head
+from reconic.simulate.anatomy import head_slice, plain_slice, sagittal_head
 from reconic.simulate.coils import coil_maps
 from reconic.simulate.masks import poisson_disc, uniform_1d, variable_density_1d
 from reconic.simulate.noise import complex_noise
@@ -25,7 +25,7 @@ _MOST_1D = 6.0  # acceleration along one axis; more leaves nothing to reconstruc
 
 def random_example(
     rng: np.random.Generator,
-    shape: tuple[int, int] = (192, 160),
+    shape: tuple[int, int] = (160, 128),
     n_coils: int = 8,
     *,
     source: str = "mni152",
@@ -33,6 +33,7 @@ def random_example(
     photos: float = 0.4,
     acceleration: tuple[float, float] = (3.0, 9.0),
     noise: tuple[float, float] = (0.002, 0.03),
+    plain: bool = False,
 ) -> dict[str, Array]:
     """Simulate one undersampled multi-coil measurement, with everything about it drawn at random.
 
@@ -47,15 +48,19 @@ def random_example(
         acceleration: Smallest and largest acceleration.
         noise: Smallest and largest standard deviation of the noise, relative to the brightest
             pixel; drawn evenly on a logarithmic scale.
+        plain: Show the volume as it is, with its own contrast, and no photographs; by default it
+            gets a random contrast, scalp, texture and spots.
 
     Returns:
         ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64; ``mask
         (ny, nx)``, float32; ``noise_std``, the standard deviation of the complex noise in `ksp`.
         ``ksp = mask * (F(maps * img) + noise)`` with the centred orthonormal transform.
     """
-    names = PHOTOGRAPHS if photos > 0 else ()
     scale = np.float32(10 ** rng.uniform(-0.5, 0.5))
-    magnitude = _image(rng, shape, source, split, photos, names)
+    if plain:
+        magnitude = plain_slice(load_volume(source, split), shape, rng)
+    else:
+        magnitude = _varied_image(rng, shape, source, split, photos)
     image = scale * magnitude * random_phase(shape, rng)
     has_support = rng.uniform() < _P_SUPPORT
     support = object_support(np.abs(magnitude), int(rng.integers(1, 8))) if has_support else None
@@ -87,7 +92,7 @@ def random_mask(
 ) -> Array:
     """Draw a mask of a random kind, direction and acceleration; float32 ``(ny, nx)``."""
     factor = float(np.exp(rng.uniform(*np.log(acceleration))))
-    kind = rng.choice(["poisson", "random", "uniform"], p=(0.55, 0.35, 0.1))
+    kind = rng.choice(["poisson", "random", "uniform"], p=(0.55, 0.4, 0.05))
     if kind == "poisson":
         ellipse = bool(rng.uniform() < 0.6)
         n_calib = min(_CALIBRATION, math.isqrt(round(math.prod(shape) / factor)) // 2)
@@ -99,17 +104,13 @@ def random_mask(
     n_calib = min(_CALIBRATION, round(shape[axis] / factor) // 2)
     if kind == "uniform":
         return uniform_1d(shape, factor, n_calib, axis)
-    return variable_density_1d(shape, factor, n_calib, axis, rng=rng, power=rng.uniform(1, 4))
+    return variable_density_1d(shape, factor, n_calib, axis, rng=rng, power=rng.uniform(1, 2.5))
 
 
-def _image(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    source: str,
-    split: str,
-    photos: float,
-    names: tuple[str, ...],
+def _varied_image(
+    rng: np.random.Generator, shape: tuple[int, int], source: str, split: str, photos: float
 ) -> Array:
+    names = PHOTOGRAPHS if photos > 0 else ()
     if rng.uniform() < photos:
         return photograph(shape, rng, names)
     if source == "mni152" and split == "train" and rng.uniform() < _P_SAGITTAL:
