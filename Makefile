@@ -27,7 +27,7 @@ demo: $(STAMP) data ## Train the example MoDL, print its table, save its figure
 	. $(BIN)/activate && python main.py --config configs/example.json
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: $(STAMP) ## Check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -9,10 +9,14 @@ from libraries import LIBRARIES, dense, example_array
 
 import reconic.systems
 from reconic import stack
-from reconic._array import from_numpy
+from reconic._array import from_numpy, to_numpy
 from reconic.operator import Identity, LinearSystem, Scaled
 from reconic.systems import CartesianMRI
 from reconic.testing import check_system, random_like
+
+
+def one(rng, like):
+    return CartesianMRI.example(rng, like)
 
 
 def mri(maps_shape, mask_shape, **settings):
@@ -45,20 +49,14 @@ CASES = {
     "CartesianMRI-batched": (mri((2, 3, 6, 5), (2, 6, 5)), (2,)),
     "CartesianMRI-batched-mask": (mri((3, 6, 5), (2, 6, 5)), (2,)),
     "Identity": (lambda rng, like: Scaled(random_like(like, (), rng), Identity((4, 3))), ()),
-    "adjoint": (lambda rng, like: CartesianMRI.example(rng, like).H, ()),
-    "normal": (lambda rng, like: CartesianMRI.example(rng, like).N, ()),
-    "scaled": (lambda rng, like: (2 - 1j) * CartesianMRI.example(rng, like), ()),
-    "scaled-per-sample": (
-        lambda rng, like: CartesianMRI.example(rng, like) * random_like(like, (2,), rng),
-        (2,),
-    ),
-    "sum": (lambda rng, like: CartesianMRI.example(rng, like) - CartesianMRI.example(rng, like), ()),
-    "composed": (lambda rng, like: CartesianMRI.example(rng, like).H @ CartesianMRI.example(rng, like), ()),
-    "stack": (
-        lambda rng, like: stack([CartesianMRI.example(rng, like), -CartesianMRI.example(rng, like)]),
-        (),
-    ),
-}  # fmt: skip
+    "adjoint": (lambda rng, like: one(rng, like).H, ()),
+    "normal": (lambda rng, like: one(rng, like).N, ()),
+    "scaled": (lambda rng, like: (2 - 1j) * one(rng, like), ()),
+    "scaled-per-sample": (lambda rng, like: one(rng, like) * random_like(like, (2,), rng), (2,)),
+    "sum": (lambda rng, like: one(rng, like) - one(rng, like), ()),
+    "composed": (lambda rng, like: one(rng, like).H @ one(rng, like), ()),
+    "stack": (lambda rng, like: stack([one(rng, like), -one(rng, like)]), ()),
+}
 
 
 @pytest.mark.parametrize("precision", ["complex64", "complex128"])
@@ -77,8 +75,6 @@ def test_contract(case, library, extra, precision):
 
 
 def to_single(a):
-    from reconic._array import to_numpy
-
     a = to_numpy(a)
     return a.astype(np.complex64 if a.dtype.kind == "c" else np.float32)
 

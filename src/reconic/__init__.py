@@ -1,4 +1,4 @@
-"""Reconic: images from indirect measurements, with one forward model for learning and for descent."""
+"""Reconic: images from indirect measurements, by learning or optimisation, from one model A."""
 
 from reconic.metrics import nrmse, psnr, ssim
 from reconic.operator import LinearSystem, System, stack, static, system

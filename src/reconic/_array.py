@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "Array",
     "add_scaled",
     "array_namespace",
+    "contiguous",
     "device",
     "eps",
     "fftc",
@@ -81,6 +82,13 @@ def from_numpy(a: np.ndarray, like: Array) -> Array:
     if is_jax_array(like):
         return xp.asarray(a)
     return xp.asarray(a, device=device(like))
+
+
+def contiguous(x: Array) -> Array:
+    """`x` in C order, copied only where it is not (maps often come coil-last, at half the speed)."""
+    if is_torch_array(x):
+        return x.contiguous()
+    return np.ascontiguousarray(x) if is_numpy_array(x) else x
 
 
 def real_dtype(x: Array) -> Any:
@@ -156,7 +164,7 @@ def ifftn(x: Array, axes: Sequence[int]) -> Array:
 
 
 def fftc(x: Array, axes: Sequence[int]) -> Array:
-    """Centred orthonormal FFT over `axes`: index n//2 is the origin of image and k-space, odd or even."""
+    """Centred orthonormal FFT over `axes`: the origin of image and k-space is at n//2."""
     before, after = centring(x, axes)
     return fftn(x * before, axes) * after
 
@@ -171,7 +179,8 @@ def ifftc(x: Array, axes: Sequence[int]) -> Array:
 def centring(x: Array, axes: Sequence[int]) -> tuple[Array, Array]:
     """Factors that centre a plain FFT of `x`: fftc(x) = after · fftn(before · x).
 
-    With c = n//2, exp(-2πi (k-c)(m-c)/n) = exp(-2πi c²/n) exp(2πi ck/n) · exp(-2πi km/n) · exp(2πi cm/n).
+    With c = n//2, exp(-2πi (k-c)(m-c)/n) is exp(-2πi km/n) times exp(2πi cm/n) before and
+    exp(-2πi c²/n) exp(2πi ck/n) after.
     For even n the factors are signs, for odd n phases. They span the last axes of `x`, from the
     first of `axes` on, with length 1 elsewhere.
     """
@@ -269,7 +278,7 @@ def linear_solve(
 ) -> tuple[Array, Any]:
     """Solution of M x = b, M Hermitian, differentiated by another solve instead of through `solve`.
 
-    dx = M⁻¹ (db - dM x), so the derivative with respect to `b` and to everything `matvec` holds costs
+    dx = M⁻¹ (db - dM x), so the derivative by `b` and by everything that `matvec` holds costs
     one more solve, and memory does not depend on the number of iterations.
 
     Args:
@@ -284,7 +293,8 @@ def linear_solve(
         x and the solver's `aux`.
 
     References:
-        Christianson, Reverse accumulation and attractive fixed points, Optim. Methods Softw. 3:311 (1994).
+        Christianson, Reverse accumulation and attractive fixed points, Optim. Methods Softw.
+        3:311 (1994).
     """
     if is_jax_array(b):
         import jax
@@ -325,8 +335,8 @@ def _torch_implicit() -> Callable:
 
         @staticmethod
         @torch.autograd.function.once_differentiable
-        def backward(ctx: Any, g: Any) -> tuple[Any, None, None]:
-            return ctx.solve(g), None, None
+        def backward(ctx: Any, *grad_outputs: Any) -> tuple[Any, None, None]:
+            return ctx.solve(grad_outputs[0]), None, None
 
     return Implicit.apply
 
@@ -335,14 +345,14 @@ def _torch_implicit() -> Callable:
 
 
 def register_pytree(cls: type, children: Sequence[str], static: Sequence[str]) -> None:
-    """Make instances of `cls` JAX pytrees; rebuilt without `__init__`, so leaves may be anything."""
+    """Make a class a JAX pytree; rebuilt without `__init__`, so that leaves may be anything."""
     import jax
 
     def flatten(obj: Any) -> tuple[list, tuple]:
         keys = [(jax.tree_util.GetAttrKey(c), getattr(obj, c)) for c in children]
         return keys, tuple(getattr(obj, s) for s in static)
 
-    def unflatten(aux: tuple, leaves: Sequence) -> Any:
+    def unflatten(aux: tuple, leaves: Iterable) -> Any:
         obj = object.__new__(cls)
         for name, value in zip((*children, *static), (*leaves, *aux), strict=True):
             object.__setattr__(obj, name, value)

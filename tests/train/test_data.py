@@ -47,11 +47,16 @@ def test_collate_finds_the_coil_axis_behind_sets():
     assert tuple(batch["y"].shape) == (1, 2, 4, 4)
 
 
+# other tests may have loaded JAX, whose threads a worker never meets
+forks = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
+
 class RecordsProcess(ReconDataset):
     def __getitem__(self, item):
         return {**super().__getitem__(item), "process": os.getpid(), "handle": self._open[0]}
 
 
+@forks
 def test_workers_read_with_handles_of_their_own(splits, monkeypatch):
     monkeypatch.setattr("reconic.train.data.ReconDataset", RecordsProcess)
     data = ReconData(**splits, num_workers=1, seed=3)
@@ -64,6 +69,7 @@ def test_workers_read_with_handles_of_their_own(splits, monkeypatch):
     assert all(b["process"][0] == b["handle"][0] for b in first + second)
 
 
+@forks
 def test_workers_and_the_training_process_read_the_same(splits):
     def batches(num_workers):
         data = ReconData(**splits, num_workers=num_workers, stdev=0.1, augment=True, seed=3)

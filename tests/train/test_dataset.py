@@ -105,6 +105,7 @@ def _inode_of_handle(dataset, queue):
     queue.put((before[0] if before else None, dataset._open[0], os.getpid()))
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # JAX, if other tests loaded it
 def test_a_forked_process_opens_the_file_anew(path):
     dataset = ReconDataset(path)
     assert dataset._open is None  # nothing is held before the first access
@@ -141,7 +142,7 @@ def test_broken_file(tmp_path):
 
 def test_missing_key_lists_those_found(tmp_path, arrays):
     del arrays["maps"]
-    with pytest.raises(KeyError, match="got imgs, ksp, masks. Missing: maps"):
+    with pytest.raises(KeyError, match=r"got imgs, ksp, masks\. Missing: maps"):
         ReconDataset(write_h5(tmp_path / "a.h5", arrays))
 
 

@@ -20,8 +20,9 @@ def sense_normal(
     Args:
         x: Image (*batch, [set,] *core), `core` the last `n_core` axes.
         maps: Coil sensitivities (*batch, [set,] coil, *core).
-        weights: k-space weights (*batch, *core) as w (1 - i), real w over the number of samples of F:
-            one factor for the real part of k-space, one for the imaginary part, which conjugates it.
+        weights: k-space weights (*batch, *core) as w (1 - i), w real and divided by the number of
+            samples of F: one factor for the real part of k-space and one for the imaginary part,
+            which conjugates it.
         axes: Axes to transform, negative; all of them in `core`.
         n_core: Number of frame and space axes.
         sets: Whether x and maps have a set axis.
@@ -88,7 +89,8 @@ def _in_place_is_safe(x: Array, maps: Array, weights: Array) -> bool:
     import torch
 
     return not torch.compiler.is_compiling() and not any(
-        torch._C._functorch.is_functorch_wrapped_tensor(a) for a in (x, maps, weights)
+        torch._C._functorch.is_functorch_wrapped_tensor(a)  # pyright: ignore[reportAttributeAccessIssue]
+        for a in (x, maps, weights)
     )
 
 
@@ -105,7 +107,7 @@ def _torch_by_blocks(
     batch = torch.broadcast_shapes(x.shape[: x.ndim - n_core - sets], weights.shape[:-n_core])
     x = x.expand(*batch, *x.shape[x.ndim - n_core - sets :]).unsqueeze(coil)
     block = _coils_per_block(maps.shape[coil], x.numel())
-    total = None
+    total: Array = None
     for part in maps.split(block, coil):
         k = part * x
         k = k.sum(set_) if sets else k

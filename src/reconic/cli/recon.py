@@ -27,7 +27,7 @@ def run(argv: list[str]) -> None:
     out = _checked(Path(config.out))
     scan, found = reconstruct_file(**{name: config[name] for name in choices})
     folder = new_run(config.logdir, "recon")
-    write_text(folder / "config.yaml", parser.dump(config, skip_none=False))
+    write_text(folder / "config.yaml", parser.dump(config, skip_unset=False))
     write_json(folder / "environment.json", environment())
     _write(folder, out, scan, found)
     rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from reconic.cli.spelling import parse
+from reconic.cli.spelling import parse, usage_error
 from reconic.cli.train import BASES, show
 from reconic.track import environment, new_run, write_json, write_text
 from reconic.train.config import prepare, train_parser
@@ -17,19 +17,20 @@ from reconic.train.load import load_weights, read_config
 def run(argv: list[str]) -> None:
     """Test; writes results and figure into RUN/test/version_N and prints the table."""
     parser = train_parser("reconic test")
+    parser.usage = "reconic test RUN [options]"
     parser.description = (
-        "Test a trained recon beside the baselines, on the run's data or on others."
-    )
-    parser.add_argument(
-        "run", help="Run folder; all other options default to what it was made with."
+        "Test the trained recon of a run folder beside the baselines. All options but --which are "
+        "those of training, and default to what the run was made with."
     )
     parser.add_argument("--which", choices=["best", "last"], default="best", help="Checkpoint.")
-    if argv and not argv[0].startswith("-"):
-        read_config(argv[0])
-        argv = ["--config", str(Path(argv[0]) / "config.yaml"), *argv]
-    config = parse(parser, argv, BASES)
-    source = Path(config.pop("run"))
-    weights = source / "checkpoints" / f"{config.pop('which')}.ckpt"
+    if argv[:1] in (["-h"], ["--help"]):
+        parser.parse_args(argv)
+    if not argv or argv[0].startswith("-"):
+        usage_error("required, but not given: run. Write reconic test RUN [options].")
+    source, *options = argv
+    read_config(source)
+    config = parse(parser, ["--config", str(Path(source, "config.yaml")), *options], BASES)
+    weights = Path(source, "checkpoints", f"{config.pop('which')}.ckpt")
     made = prepare(parser, config)
     load_weights(made["recon"], weights)
     folder = new_run(source, "test")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
@@ -16,17 +15,22 @@ __all__ = ["DataConsistency", "Denoise", "GradientStep", "Positive", "Unroll"]
 
 
 class Positive(nn.Module):
-    """A learned number that stays positive: the exponential of a free parameter."""
+    """A learned number that stays positive, c exp(10 θ) with θ = 0 at the start.
+
+    The ten lets an optimizer whose step suits a network's weights move the number within a short
+    training: a step of 0.001 in θ changes it by one per cent.
+    """
 
     def __init__(self, value: float, *, learned: bool = True) -> None:
         super().__init__()
         if not value > 0:
             raise ValueError(f"Positive: `value` must be positive, got {value}.")
-        self.log = nn.Parameter(torch.tensor(math.log(value)), requires_grad=learned)
+        self.start = value
+        self.theta = nn.Parameter(torch.zeros(()), requires_grad=learned)
 
     def forward(self) -> Tensor:
         """The number, 0-d."""
-        return self.log.exp()
+        return self.start * torch.exp(10 * self.theta)
 
 
 class Denoise(Block):

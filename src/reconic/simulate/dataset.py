@@ -24,7 +24,7 @@ from reconic.simulate.sources import SPLITS
 from reconic.simulate.volumes import load_volume
 
 _log = logging.getLogger(__name__)
-_VERSION = 2  # of what the examples look like: raise it when the same settings give other data
+_VERSION = 4  # of what the examples look like: raise it when the same settings give other data
 _AHEAD = 4  # examples per process that may wait to be written
 
 
@@ -41,18 +41,19 @@ class Recipe:
         photos: Fraction of images that are photographs.
         noise: Smallest and largest standard deviation of the noise, relative to the brightest
             pixel.
-        plain: Show the volume as it is, without random contrast, scalp, texture and photographs.
+        plain: Fraction of the heads that show the volume as it is; the others get a random
+            contrast, scalp, texture and spots.
         seed: Seed of the whole data set.
     """
 
     source: str = "mni152"
     split: str = "train"
-    shape: tuple[int, int] = (160, 128)
+    shape: tuple[int, int] = (144, 120)
     coils: tuple[int, int] = (4, 8)
     accelerations: tuple[float, float] = (3.0, 9.0)
     photos: float = 0.4
-    noise: tuple[float, float] = (0.002, 0.03)
-    plain: bool = False
+    noise: tuple[float, float] = (0.005, 0.04)
+    plain: float = 0.3
     seed: int = 0
 
     def example(self, index: int) -> dict[str, Array]:
@@ -82,16 +83,17 @@ class Recipe:
 def make_dataset(
     out: str | os.PathLike[str],
     source: str = "mni152",
-    shape: tuple[int, int] = (160, 128),
-    n_train: int = 400,
+    shape: tuple[int, int] = (144, 120),
+    n_train: int = 480,
     n_val: int = 16,
     n_test: int = 32,
     coils: tuple[int, int] = (4, 8),
     accelerations: tuple[float, float] = (3.0, 9.0),
     photos: float = 0.4,
-    noise: tuple[float, float] = (0.002, 0.03),
+    plain: float = 0.3,
+    noise: tuple[float, float] = (0.005, 0.04),
     test_acceleration: float = 4.0,
-    test_noise: float = 0.01,
+    test_noise: float = 0.02,
     seed: int = 0,
     overwrite: bool = False,
     processes: int | None = None,
@@ -119,6 +121,7 @@ def make_dataset(
         coils: Smallest and largest number of coils.
         accelerations: Smallest and largest acceleration of the training examples.
         photos: Fraction of the training images that are photographs; 0 for anatomy only.
+        plain: Fraction of the training heads that show the volume as it is.
         noise: Smallest and largest standard deviation of the noise of the training examples,
             relative to the brightest pixel.
         test_acceleration: Acceleration of the validation and test examples.
@@ -136,16 +139,16 @@ def make_dataset(
         FileExistsError: If a file exists that was made with other settings.
         ImportError: If a package that holds the images is not installed.
     """
-    _check(shape, coils, accelerations, photos, noise, test_acceleration, test_noise)
+    _check(shape, coils, accelerations, photos, plain, noise, test_acceleration, test_noise)
     folder = Path(out)
     counts = {s: n for s, n in zip(SPLITS, (n_train, n_val, n_test), strict=True) if n > 0}
-    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, seed=seed)
+    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, plain, seed)
     held_out = dataclasses.replace(
         training,
         accelerations=(test_acceleration, test_acceleration),
         noise=(test_noise, test_noise),
         photos=0.0,
-        plain=True,
+        plain=1.0,
     )
     files = {split: folder / f"{split}.h5" for split in counts}
     recipes = {
@@ -261,6 +264,7 @@ def _check(
     coils: tuple[int, int],
     accelerations: tuple[float, float],
     photos: float,
+    plain: float,
     noise: tuple[float, float],
     test_acceleration: float,
     test_noise: float,
@@ -281,5 +285,6 @@ def _check(
                 f"{where}: `{name}` must be a smallest and a largest value, {least} or more, "
                 f"got {values}."
             )
-    if not 0 <= photos <= 1:
-        raise ValueError(f"{where}: `photos` must be between 0 and 1, got {photos}.")
+    for name, fraction in {"photos": photos, "plain": plain}.items():
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"{where}: `{name}` must be between 0 and 1, got {fraction}.")

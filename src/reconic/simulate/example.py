@@ -20,20 +20,21 @@ from reconic.simulate.volumes import load_volume
 _CALIBRATION = 24
 _P_SUPPORT = 0.7  # how often maps are zero outside the object, as ESPIRiT's are
 _P_SAGITTAL = 0.08  # of the heads
+_CENTRE_1D = 0.08  # of the lines, as is usual for undersampling along one axis
 _MOST_1D = 6.0  # acceleration along one axis; more leaves nothing to reconstruct from
 
 
 def random_example(
     rng: np.random.Generator,
-    shape: tuple[int, int] = (160, 128),
+    shape: tuple[int, int] = (144, 120),
     n_coils: int = 8,
     *,
     source: str = "mni152",
     split: str = "train",
     photos: float = 0.4,
     acceleration: tuple[float, float] = (3.0, 9.0),
-    noise: tuple[float, float] = (0.002, 0.03),
-    plain: bool = False,
+    noise: tuple[float, float] = (0.005, 0.04),
+    plain: float = 0.3,
 ) -> dict[str, Array]:
     """Simulate one undersampled multi-coil measurement, with everything about it drawn at random.
 
@@ -48,8 +49,8 @@ def random_example(
         acceleration: Smallest and largest acceleration.
         noise: Smallest and largest standard deviation of the noise, relative to the brightest
             pixel; drawn evenly on a logarithmic scale.
-        plain: Show the volume as it is, with its own contrast, and no photographs; by default it
-            gets a random contrast, scalp, texture and spots.
+        plain: Fraction of the heads that show the volume as it is; the others get a random
+            contrast, scalp, texture and spots.
 
     Returns:
         ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64; ``mask
@@ -57,10 +58,7 @@ def random_example(
         ``ksp = mask * (F(maps * img) + noise)`` with the centred orthonormal transform.
     """
     scale = np.float32(10 ** rng.uniform(-0.5, 0.5))
-    if plain:
-        magnitude = plain_slice(load_volume(source, split), shape, rng)
-    else:
-        magnitude = _varied_image(rng, shape, source, split, photos)
+    magnitude = _image(rng, shape, source, split, photos, plain)
     image = scale * magnitude * random_phase(shape, rng)
     has_support = rng.uniform() < _P_SUPPORT
     support = object_support(np.abs(magnitude), int(rng.integers(1, 8))) if has_support else None
@@ -101,18 +99,25 @@ def random_mask(
         )
     axis = int(rng.integers(2))
     factor = min(factor, _MOST_1D)
-    n_calib = min(_CALIBRATION, round(shape[axis] / factor) // 2)
+    n_calib = min(_CALIBRATION, math.ceil(_CENTRE_1D * shape[axis]))
     if kind == "uniform":
         return uniform_1d(shape, factor, n_calib, axis)
-    return variable_density_1d(shape, factor, n_calib, axis, rng=rng, power=rng.uniform(1, 2.5))
+    return variable_density_1d(shape, factor, n_calib, axis, rng=rng, power=rng.uniform(0, 2))
 
 
-def _varied_image(
-    rng: np.random.Generator, shape: tuple[int, int], source: str, split: str, photos: float
+def _image(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    source: str,
+    split: str,
+    photos: float,
+    plain: float,
 ) -> Array:
     names = PHOTOGRAPHS if photos > 0 else ()
     if rng.uniform() < photos:
         return photograph(shape, rng, names)
+    if rng.uniform() < plain:
+        return plain_slice(load_volume(source, split), shape, rng)
     if source == "mni152" and split == "train" and rng.uniform() < _P_SAGITTAL:
         return sagittal_head(shape, rng)
     return head_slice(load_volume(source, split), shape, rng, names)

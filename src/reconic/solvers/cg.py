@@ -47,8 +47,8 @@ def cg(
 ) -> Solution:
     """Solve M x = b for a Hermitian positive definite M by conjugate gradients.
 
-    Each sample of a batch is solved on its own and stops when ‖b - M x‖ ≤ tol ‖b‖, so the result does
-    not depend on the scale of the data or on what else is in the batch. Gradients flow to `b` and to
+    Each sample of a batch is solved on its own and stops when ‖b - M x‖ ≤ tol ‖b‖, so the result
+    does not depend on the scale of the data or on what else is there. Gradients flow to `b` and to
     all that `M` holds (maps, λ, …) through one more solve, with the same settings, whatever the
     number of iterations; they are those of the exact solution, as near as `tol` allows.
 
@@ -71,17 +71,22 @@ def cg(
         Hestenes & Stiefel, J. Res. Natl. Bur. Stand. 49:409 (1952), Eqs. 3:1a-3:1f.
     """
     if max_iter < 0 or tol < 0:
-        raise ValueError(f"cg: `max_iter` and `tol` must not be negative, got {max_iter} and {tol}.")
+        raise ValueError(
+            f"cg: `max_iter` and `tol` must not be negative, got {max_iter} and {tol}."
+        )
     if x0 is not None and tuple(x0.shape) != tuple(b.shape):
-        raise ValueError(f"cg: `x0` must have the shape of `b`, {tuple(b.shape)}, got {tuple(x0.shape)}.")
+        raise ValueError(
+            f"cg: `x0` must have the shape of `b`, {tuple(b.shape)}, got {tuple(x0.shape)}."
+        )
     system = M if isinstance(M, LinearSystem) else None
-    if n_core is None:
-        n_core = len(system.in_shape) if system else b.ndim
+    n = n_core if n_core is not None else len(system.in_shape) if system else b.ndim
 
     def solve(matvec: Callable, rhs: Array, start: Array | None) -> tuple[Array, tuple]:
-        return _iterate(matvec, rhs, start, max_iter, tol, precond, n_core)
+        return _iterate(matvec, rhs, start, max_iter, tol, precond, n)
 
-    x, (n_iter, residual, converged) = linear_solve(M, b, solve, x0, system and system.arrays())
+    x, (n_iter, residual, converged) = linear_solve(
+        M, b, solve, x0, system.arrays() if system else None
+    )
     return Solution(x, n_iter, residual, converged)
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import Self
 
-from reconic._array import Array, array_namespace, centring, fftn, from_numpy, ifftn
+from reconic._array import (
+    Array,
+    array_namespace,
+    centring,
+    contiguous,
+    fftn,
+    from_numpy,
+)
 from reconic._kernels.sense import sense_normal
 from reconic.operator import LinearSystem, static, system
 
@@ -21,15 +28,15 @@ class CartesianMRI(LinearSystem):
     - x: (*batch, [set,] *frames, *space), arbitrary units
     - y: (*batch, coil, *frames, *space)
 
-    A single coil is a coil axis of length one. With several sets of maps ("soft SENSE") the sets add
-    up: y_c = M F Σ_s S_sc x_s.
+    A single coil is a coil axis of length one. Several sets of maps ("soft SENSE") add up:
+    y_c = M F Σ_s S_sc x_s.
 
     Args:
-        maps: Coil sensitivities, complex (*batch, [set,] coil, *frames, *space); a frame axis may have
-            length one.
-        mask: Sampling mask or weights, real (*batch, *frames, *space), no coil axis. Length one along
-            an axis says that sampling does not depend on it; `normal` is then faster, since the
-            transforms along that axis cancel.
+        maps: Coil sensitivities, complex (*batch, [set,] coil, *frames, *space); a frame axis may
+            have length one.
+        mask: Sampling mask or weights, real (*batch, *frames, *space), no coil axis. Length one
+            along an axis says that sampling does not depend on it; along the first axes of space this
+            makes `normal` faster, since their transforms cancel.
         n_space: Number of spatial axes, 2 or 3.
         n_frame_axes: Number of frame axes (time, echo, …) before space.
         sets: Whether `maps` has a set axis.
@@ -39,7 +46,7 @@ class CartesianMRI(LinearSystem):
         ValueError: If the shapes do not fit each other.
 
     References:
-        Pruessmann et al., SENSE, MRM 42:952 (1999), Eq. 2; Pruessmann et al., MRM 46:638 (2001), Eq. 3;
+        Pruessmann et al., MRM 42:952 (1999), Eq. 2; Pruessmann et al., MRM 46:638 (2001), Eq. 3;
         Uecker et al., ESPIRiT, MRM 71:990 (2014), Eq. 15 (several sets).
     """
 
@@ -58,14 +65,20 @@ class CartesianMRI(LinearSystem):
         if not xp.isdtype(maps.dtype, "complex floating"):
             raise TypeError(f"CartesianMRI: `maps` must be complex, got {maps.dtype}. Cast them.")
         if xp.isdtype(mask.dtype, ("complex floating", "bool")):
-            raise TypeError(f"CartesianMRI: `mask` must be real, got {mask.dtype}. Cast it to a float.")
+            raise TypeError(
+                f"CartesianMRI: `mask` must be real, got {mask.dtype}. Cast it to a float."
+            )
         n_maps = core + 1 + self.sets
         if maps.ndim < n_maps:
-            wanted = "(*batch, " + "set, " * self.sets + "coil, " + f"{core} axes of frames and space)"
-            raise ValueError(f"CartesianMRI: `maps` must have shape {wanted}, got {tuple(maps.shape)}.")
+            wanted = (
+                "(*batch, " + "set, " * self.sets + "coil, " + f"{core} axes of frames and space)"
+            )
+            raise ValueError(
+                f"CartesianMRI: `maps` must have shape {wanted}, got {tuple(maps.shape)}."
+            )
         if mask.ndim < core or not _broadcasts(mask.shape[-core:], maps.shape[-core:]):
             raise ValueError(
-                f"CartesianMRI: `mask` must have shape (*batch, {', '.join(map(str, maps.shape[-core:]))}) "
+                f"CartesianMRI: `mask` must have shape (*batch, {str(maps.shape[-core:])[1:-1]}) "
                 f"like the maps (lengths of one allowed), got {tuple(mask.shape)}."
             )
 
@@ -80,7 +93,9 @@ class CartesianMRI(LinearSystem):
     @property
     def in_shape(self) -> tuple[int, ...]:
         n = self._n_core
-        frames = (max(a, b) for a, b in zip(self.maps.shape[-n:], self.mask.shape[-n:], strict=True))
+        frames = (
+            max(a, b) for a, b in zip(self.maps.shape[-n:], self.mask.shape[-n:], strict=True)
+        )
         image = (*tuple(frames)[: self.n_frame_axes], *self.maps.shape[-self.n_space :])
         return (self.maps.shape[-n - 2], *image) if self.sets else image
 
@@ -99,10 +114,11 @@ class CartesianMRI(LinearSystem):
     def _adjoint(self, y: Array) -> Array:
         xp = array_namespace(y)
         before, after = centring(y, self._axes)
-        coils = ifftn(y * self._per_coil(self.mask * xp.conj(after)), self._axes)
+        # F⁻¹k = conj(F conj(k)): so the image is conjugated, not the maps
+        coils = fftn(xp.conj(y) * self._per_coil(self.mask * after), self._axes)
         if self.sets:
             coils = xp.expand_dims(coils, axis=-self._n_core - 2)
-        return xp.sum(xp.conj(self.maps) * coils, axis=-self._n_core - 1) * xp.conj(before)
+        return xp.conj(xp.sum(self.maps * coils, axis=-self._n_core - 1) * before)
 
     def _normal(self, x: Array) -> Array:
         return self.N._forward(x)
@@ -111,16 +127,19 @@ class CartesianMRI(LinearSystem):
     def N(self) -> LinearSystem:
         """AᴴA as a system that has its k-space weights ready.
 
-        In AᴴA the phases that centre F only shift the weights by half of k-space, and the transforms
-        cancel along the axes that sampling does not depend on.
+        In AᴴA the phases that centre F only shift the weights by half of k-space, and transforms
+        cancel along leading axes that sampling does not depend on. (Along others they would too,
+        but a transform of strided data costs more than it saves.)
         """
-        axes = tuple(a for a in self._axes if self.mask.shape[a] != 1)
-        lengths = [self.mask.shape[a] for a in axes]
-        weights = self.mask * self.mask / math.prod(lengths)
+        sampled = [a for a in self._axes if self.mask.shape[a] != 1]
+        axes = tuple(range(sampled[0], 0)) if sampled else ()
+        n_samples = math.prod(self.maps.shape[a] for a in axes)
+        xp = array_namespace(self.mask)
+        weights = xp.astype(self.mask * self.mask / n_samples, self.maps.dtype) * (1 - 1j)
         if axes:
-            xp = array_namespace(weights)
-            weights = xp.roll(weights, tuple(-(n // 2) for n in lengths), axis=axes)
-        return SenseNormal(self.maps, weights * (1 - 1j), axes, self.in_shape, self.sets)
+            shift = tuple(-(self.mask.shape[a] // 2) for a in axes)
+            weights = xp.roll(weights, shift, axis=axes)
+        return SenseNormal(contiguous(self.maps), weights, axes, self.in_shape, self.sets)
 
     def _per_coil(self, mask: Array) -> Array:
         return array_namespace(mask).expand_dims(mask, axis=-self._n_core - 1)
@@ -164,7 +183,8 @@ class SenseNormal(LinearSystem):
         n_core = len(self.shape) - self.sets
         return sense_normal(x, self.maps, self.weights, self.axes, n_core, self.sets)
 
-    _adjoint = _forward
+    def _adjoint(self, y: Array) -> Array:
+        return self._forward(y)
 
 
 def _broadcasts(mask: tuple[int, ...], maps: tuple[int, ...]) -> bool:

@@ -182,6 +182,11 @@ def estimate_maps(
     mean = ksp.sum(tuple(a + 1 for a in axes)) / np.maximum(mask.sum(axes), 1) if axes else ksp
     mean = torch.from_numpy(np.asarray(mean, np.complex64))
     maps = espirit(mean, n_calib, n_maps=n_maps, n_space=n_space).numpy()
+    if not maps.any():
+        raise ValueError(
+            "estimate_maps: ESPIRiT must find maps in the fully sampled centre, got none anywhere. "
+            "The centre may be too small or too noisy; give `maps` from elsewhere."
+        )
     return np.expand_dims(maps, tuple(range(-n_space - n_frames, -n_space)))
 
 

@@ -70,7 +70,7 @@ def prepare(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     made = vars(parser.instantiate(config))
     made.pop("config", None)
-    text = parser.dump(config, skip_none=False, skip_check=True)
+    text = parser.dump(config, skip_unset=False)
     if made["data"].seed is None:
         made["data"].seed = config.seed
     return {**made, "system": system, "trainer": dict(vars(made["trainer"])), "config": text}

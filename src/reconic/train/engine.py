@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -123,27 +124,24 @@ def fit(
         recon, system, loss, optimizer, lr_scheduler, lr_interval, checkpoint.monitor
     )
     folder = _new_folder(logdir, name, config)
-    writer = RunWriter(folder)
-    callbacks = [
-        _keeper(folder, checkpoint.monitor),
-        LogImages(writer, system, _fixed_examples(data)),
-    ]
-    if config is not None:
-        writer.hparams(yaml.safe_load(config), [f"val/{m}" for m in ("nrmse", "psnr", "ssim")])
-    with _quiet_lightning():
-        engine = _trainer(dict(trainer or {}), folder, writer, callbacks, n_train)
-        engine.fit(module, datamodule=data, ckpt_path=checkpoint.resume)
-    best = folder / "checkpoints" / "best.ckpt"
-    if best.is_file():
-        load_weights(recon, best)
-    device = str(engine.strategy.root_device)
-    _apply_limits(data, engine)
-    found = compare(folder, recon, data, system, baselines, device)
-    tested = found.results[type(recon).__name__.lower()]
-    writer.scalars(
-        {f"test/{metric}": value for metric, value in tested.items()}, engine.global_step
-    )
-    writer.close()
+    with contextlib.closing(RunWriter(folder)) as writer:
+        if config is not None:
+            writer.hparams(yaml.safe_load(config), [f"val/{m}" for m in ("nrmse", "psnr", "ssim")])
+        callbacks = [
+            *_keepers(folder, checkpoint.monitor),
+            LogImages(writer, system, _fixed_examples(data)),
+        ]
+        with _quiet_lightning():
+            n_batches = -(-n_train // data.batch_size)
+            engine = _trainer(dict(trainer or {}), folder, writer, callbacks, n_batches)
+            engine.fit(module, datamodule=data, ckpt_path=checkpoint.resume)
+        best = folder / "checkpoints" / "best.ckpt"
+        if best.is_file():
+            load_weights(recon, best)
+        _apply_limits(data, engine)
+        found = compare(folder, recon, data, system, baselines, str(engine.strategy.root_device))
+        tested = found.results[type(recon).__name__.lower()]
+        writer.scalars({f"test/{name}": v for name, v in tested.items()}, engine.global_step)
     return found
 
 
@@ -215,19 +213,24 @@ def _new_folder(logdir: str, name: str, config: str | None) -> Path:
 def _fixed_examples(data: ReconData) -> list[dict[str, Tensor]]:
     """Some validation examples, evenly spaced, whose images are logged."""
     dataset = data.dataset("val")
-    spaced = np.linspace(0, len(dataset) - 1, _N_IMAGES + 2)[1:-1]
-    return [collate([dataset[i]]) for i in np.unique(spaced.round().astype(int)).tolist()]
+    spaced = {int((i + 0.5) * len(dataset) / _N_IMAGES) for i in range(_N_IMAGES)}
+    return [collate([dataset[i]]) for i in sorted(spaced)]
 
 
-def _keeper(folder: Path, monitor: str) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=folder / "checkpoints",
+def _keepers(folder: Path, monitor: str) -> list[Callback]:
+    """Callbacks that keep `checkpoints/best.ckpt` and `last.ckpt`, each written anew as a whole."""
+    home = folder / "checkpoints"
+    best = ModelCheckpoint(
+        dirpath=home,
         filename="best",
         monitor=f"val/{monitor}",
         mode=metric_mode(monitor),
-        save_last=True,
         enable_version_counter=False,
     )
+    last = ModelCheckpoint(
+        dirpath=home, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+    return [best, last]
 
 
 def _trainer(
@@ -235,17 +238,18 @@ def _trainer(
     folder: Path,
     writer: RunWriter,
     callbacks: list[Callback],
-    n_train: int,
+    n_batches: int,
 ) -> lightning.Trainer:
     own = settings.pop("callbacks", None) or []
     every = settings.pop("log_every_n_steps", None) or 10
-    bar = [] if settings.get("enable_progress_bar") is False else [ProgressBar()]
+    rate = 1 if sys.stdout.isatty() else 10
+    bar = [] if settings.get("enable_progress_bar") is False else [ProgressBar(refresh_rate=rate)]
     try:
         return lightning.Trainer(
             **settings,
             default_root_dir=folder,
             logger=RunLogger(writer),
-            log_every_n_steps=max(1, min(every, n_train)),
+            log_every_n_steps=max(1, min(every, n_batches)),
             callbacks=[*bar, *callbacks, *(own if isinstance(own, list) else [own])],
         )
     except MisconfigurationException as error:
@@ -260,7 +264,7 @@ def _apply_limits(data: ReconData, engine: lightning.Trainer) -> None:
         data.limits[split] = max(1, min(n, n_used))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Without Lightning's advertisements, and its warnings about choices that are deliberate."""
     logger = logging.getLogger("lightning.pytorch")
@@ -268,6 +272,7 @@ def _quiet_lightning() -> Iterator[None]:
     logger.setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message="The dirpath has changed")  # a new run's own
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
         yield
     logger.setLevel(level)

@@ -90,13 +90,13 @@ class ReconModule(lightning.LightningModule):
         error = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
         terms = {**self.loss.report, **self.recon.report, "nrmse": error}
         self.log("train/loss", loss.detach(), prog_bar=True)
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
-        """Log the learning rate and how many examples are trained on in a second."""
+        """Log how many examples are trained on in a second."""
         now = time.perf_counter()
-        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         if self._last_batch_end is not None:
             rate = len(batch["x"]) / max(now - self._last_batch_end, 1e-9)
             self.log("train/samples_per_second", rate)

@@ -1,0 +1,30 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(tmp_path, *args):
+    script = ROOT / "benchmarks" / "run.py"
+    command = [sys.executable, str(script), "--quick", "--out", str(tmp_path), *args]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return json.loads((tmp_path / "RESULTS.json").read_text())
+
+
+@pytest.mark.slow
+def test_results_of_separate_commands_are_merged(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("jax")
+    first = run(tmp_path, "--only", "jax")
+    both = run(tmp_path, "--only", "torch")
+    assert both[: len(first)] == first
+    assert len(both) > len(first)
+    again = run(tmp_path, "--only", "torch")
+    assert len(again) == len(both)
+    table = (tmp_path / "RESULTS.md").read_text()
+    assert all(r["name"] in table for r in again)
+    assert all(r["value"] > 0 for r in again)

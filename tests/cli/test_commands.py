@@ -1,0 +1,215 @@
+"""The other commands, on a tiny run and tiny data."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from tiny import write_splits
+
+
+def test_test_repeats_the_results_of_the_run(reconic, run):
+    status, out, _ = reconic("test", run)
+    assert status == 0
+    folder = run / "test" / "version_0"
+    assert out.splitlines()[-1] == str(folder)
+    before = json.loads((run / "results.json").read_text())
+    assert json.loads((folder / "results.json").read_text()) == before
+    assert (folder / "figures" / "comparison.png").is_file()
+    assert f"{before['modl']['psnr']:.2f}" in out
+
+
+def test_test_on_other_data(reconic, run, tmp_path):
+    other = write_splits(tmp_path, n_coils=3)
+    argv = ("--data.test", other["test"], "--baselines", "[]", "--which", "last")
+    status, out, _ = reconic("test", run, *argv)
+    assert status == 0
+    results = json.loads((run / "results.json").read_text())
+    found = json.loads((type(run)(out.splitlines()[-1]) / "results.json").read_text())
+    assert list(found) == ["modl"]
+    assert found["modl"] != results["modl"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["nowhere"], "must be a run folder"),
+        ([], "required, but not given: run"),
+        (["RUN", "--data.tst", "x"], "Did you mean '--data.test'"),
+        (["RUN", "--which", "bst"], "invalid choice: 'bst'"),
+    ],
+)
+def test_wrong_use_of_test(reconic, run, argv, message):
+    status, _, err = reconic("test", *[run if word == "RUN" else word for word in argv])
+    assert status == 2
+    assert message in err
+
+
+@pytest.fixture
+def ksp(home, tmp_path):
+    """k-space of one example as .npy."""
+    with h5py.File(home / "test.h5") as file:
+        np.save(tmp_path / "ksp.npy", file["ksp"][0])
+        np.save(tmp_path / "maps.npy", file["maps"][0])
+    return tmp_path / "ksp.npy"
+
+
+def test_recon_of_measured_kspace(reconic, run, ksp, tmp_path):
+    out = tmp_path / "brain.png"
+    status, text, _ = reconic(
+        "recon", ksp, "--method", f"cgsense,{run}", "--out", out, "--logdir", tmp_path / "logs",
+        "--n_calib", 8, "--maps", tmp_path / "maps.npy",
+        )  # fmt: skip
+    assert status == 0
+    folder = tmp_path / "logs" / "recon" / "version_0"
+    table = json.loads((folder / "results.json").read_text())
+    assert list(table) == ["Zero-filled", "CG-SENSE", "MoDL"]
+    for name, row in table.items():
+        assert any(
+            line.startswith(name) and f"{row['holdout']:.4f}" in line for line in text.splitlines()
+        )
+    assert text.splitlines()[-2:] == [str(out), str(folder)]
+    files = {p.name for p in folder.rglob("*") if not p.name.startswith("events")}
+    assert files >= {"config.yaml", "environment.json", "metrics.jsonl", "comparison.png"}
+    assert out.read_bytes() == (folder / "figures" / "comparison.png").read_bytes()
+    again = reconic("recon", "--config", folder / "config.yaml", "--logdir", tmp_path / "again")
+    assert again[0] == 0
+    found = json.loads((tmp_path / "again" / "recon" / "version_0" / "results.json").read_text())
+    assert found == table
+
+
+@pytest.mark.parametrize("ending", [".npy", ".h5", ".nii.gz", ".cfl"])
+def test_recon_writes_by_the_ending_with_the_figure_beside(reconic, home, tmp_path, ending):
+    out = tmp_path / f"brain{ending}"
+    status, _, _ = reconic(
+        "recon", home / "test.h5", "--index", 1, "--lam", 0.1, "--holdout", 0, "--out", out,
+        "--logdir", tmp_path / "logs",
+    )  # fmt: skip
+    assert status == 0
+    assert out.is_file()
+    assert (tmp_path / "brain.png").is_file()
+    if ending == ".npy":
+        with h5py.File(home / "test.h5") as file:
+            truth = file["imgs"][1]
+        image = np.load(out)
+        assert np.linalg.norm(image - truth) < 0.4 * np.linalg.norm(truth)  # λ of 0.1 shrinks it
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "required, but not given: ksp"),
+        (["nowhere.npy"], "'nowhere.npy'"),
+        (["KSP", "--methd", "x"], "Did you mean '--method'"),
+        (["KSP", "--method", "cgsens"], "got 'cgsens'"),
+        (["KSP", "--out", "x.xyz"], "must end in one of .png"),
+        (["KSP", "--out", "nowhere/x.png"], "folder of `out` must exist"),
+        (["KSP", "--lam", "autt"], "Did you mean 'auto'"),
+    ],
+)
+def test_wrong_use_of_recon(reconic, ksp, argv, message):
+    status, _, err = reconic("recon", *[ksp if word == "KSP" else word for word in argv])
+    assert status == 2
+    assert message in err
+
+
+def test_simulate(reconic, tmp_path):
+    argv = ("--source", "shepp-logan", "--shape", "[40,32]", "--photos", 0, "--processes", 1)
+    sizes = ("--n_train", 2, "--n_val", 1, "--n_test", 1, "--progress", "false")
+    status, out, _ = reconic("simulate", "--out", tmp_path, *argv, *sizes)
+    assert status == 0
+    assert out.split() == [str(tmp_path / f"{split}.h5") for split in ("train", "val", "test")]
+    with h5py.File(tmp_path / "train.h5") as file:
+        assert file["imgs"].shape == (2, 40, 32)
+    status, _, err = reconic("simulate", "--out", tmp_path, *argv, *sizes, "--shap", 3)
+    assert status == 2
+    assert "Did you mean '--shape'" in err
+
+
+SYSTEMS = """
+from reconic.operator import LinearSystem, system
+from reconic.systems import CartesianMRI
+
+class Wrong(CartesianMRI):
+    def _adjoint(self, y):
+        return 1.1 * CartesianMRI._adjoint(self, y)
+
+Wrong = system(Wrong)
+
+class Broken(CartesianMRI):
+    def _forward(self, x):
+        raise RuntimeError("no physics today")
+
+def right(rng, like):
+    return CartesianMRI.example(rng, like)
+
+import numpy
+instance = CartesianMRI.example(numpy.random.default_rng(0), numpy.zeros(1))
+"""
+
+
+@pytest.fixture
+def systems(tmp_path):
+    (tmp_path / "my_systems.py").write_text(SYSTEMS)
+    return tmp_path / "my_systems.py"
+
+
+@pytest.mark.parametrize("name", ["right", "instance"])
+def test_check_of_a_right_system(reconic, systems, name):
+    status, out, _ = reconic("check", f"{systems}:{name}")
+    assert status == 0
+    assert "All checks passed." in out
+    assert "FAILED" not in out
+    assert {"numpy", "torch", "jax"} <= set(out.split())
+
+
+def test_check_of_a_class_by_its_module(reconic):
+    status, out, _ = reconic("check", "reconic.systems:CartesianMRI", "--timing", "true")
+    assert status == 0
+    assert "cost" in out
+
+
+def test_check_of_wrong_systems(reconic, systems):
+    status, out, _ = reconic("check", f"{systems}:Wrong")
+    assert status == 1
+    assert "Look for a missing conj" in out
+    status, out, _ = reconic("check", f"{systems}:Broken")
+    assert status == 1
+    assert "RuntimeError: no physics today" in out
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nothing_here:A", "No module named 'nothing_here'"),
+        ("os", "must be module:name"),
+        ("reconic.systems:CartesianMR", "Did you mean 'CartesianMRI'"),
+    ],
+)
+def test_wrong_use_of_check(reconic, target, message):
+    status, _, err = reconic("check", target)
+    assert status == 2
+    assert message in err
+
+
+def test_info(reconic, home, run, ksp):
+    status, out, _ = reconic("info")
+    assert status == 0
+    assert "torch" in out
+    assert "cpu" in out
+    _, out, _ = reconic("info", home / "train.h5")
+    assert "(4, 4, 32, 24)" in out
+    _, out, _ = reconic("info", ksp)
+    assert "(4, 32, 24)" in out
+    _, out, _ = reconic("info", run)
+    assert "class_path: reconic.recons.MoDL" in out
+    assert "best.ckpt, last.ckpt" in out
+    assert "cg-sense" in out
+
+
+def test_wrong_use_of_info(reconic, home):
+    assert reconic("info", "nowhere")[0] == 2
+    assert reconic("info", home / "config.json")[0] == 2
+    status, _, err = reconic("info", home)
+    assert status == 2
+    assert "run folder with config.yaml" in err

@@ -1,0 +1,160 @@
+"""`reconic train`: configurations, and messages for what is wrong in them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def spec(name, **init_args):
+    return {"class_path": name, "init_args": init_args}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*")), ids=lambda p: p.name)
+def test_every_config_is_valid(path, capsys):
+    from reconic.cli import main
+
+    with pytest.raises(SystemExit) as exit_:
+        main(["train", "--config", str(path), "--print_config"])
+    assert exit_.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    raw = (
+        json.loads(path.read_text()) if path.suffix == ".json" else yaml.safe_load(path.read_text())
+    )
+    assert printed["name"] == raw["name"]
+    assert "class_path" in printed["recon"]
+
+
+def test_command_line_overrides_the_config(home, capsys):
+    from reconic.cli import main
+
+    argv = ["--seed", "5", "--recon.network.width", "12", "--optimizer.lr", "0.5"]
+    with pytest.raises(SystemExit):
+        main(["train", "--config", str(home / "config.json"), *argv, "--print_config"])
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["seed"] == 5
+    assert config["recon"]["init_args"]["network"]["init_args"]["width"] == 12
+    assert config["optimizer"]["init_args"]["lr"] == 0.5
+
+
+def test_yaml(home, tmp_path, capsys):
+    from reconic.cli import main
+
+    config = json.loads((home / "config.json").read_text())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(SystemExit):
+        main(["train", "--config", str(tmp_path / "config.yaml"), "--print_config"])
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong", "near"),
+    [
+        ({"sed": 3}, "'sed'", "'seed'"),
+        ({"trainer": {"max_epoch": 3}}, "'trainer.max_epoch'", "'max_epochs'"),
+        ({"data": {"trian": "x"}}, "'data.trian'", "'train'"),
+        ({"checkpoint": {"monitr": "psnr"}}, "'checkpoint.monitr'", "'monitor'"),
+        ({"checkpoint": {"monitor": "psn"}}, "checkpoint.monitor", "'psnr'"),
+        ({"baselines": ["cgsense"]}, "cgsense", "'cg-sense'"),
+        ({"recon": spec("MoDL", netwrk={})}, "'recon.init_args.netwrk'", "'network'"),
+        ({"recon": spec("MoDL", network=spec("ResNet", widht=3))}, "'widht'", "'width'"),
+        ({"recon": spec("MoDL", network=spec("ResNett"))}, "'ResNett'", "'ResNet'"),
+        ({"recon": {"class_path": "MoDL", "init_arg": {}}}, "'recon.init_arg'", "'init_args'"),
+        ({"recon": {"class_path": "reconic.recons.Modl"}}, "Modl", "'MoDL'"),
+        ({"recon": {"class_path": "reconicc.recons.MoDL"}}, "reconicc", "'MoDL'"),
+        ({"recon": spec("Chain", blocks=[spec("Denoise", networ={})])}, "'networ'", "'network'"),
+        ({"recon": spec("Chain", blocks=[spec("Denoise", networ="CNN")])}, "'networ'", "'network'"),
+        (
+            {"loss": spec("WeightedSum", terms={"a": [1, spec("SSIMLos")]})},
+            "'SSIMLos'",
+            "'SSIMLoss'",
+        ),
+        ({"loss": "ComplexL3"}, "'ComplexL3'", "'ComplexL"),
+        ({"optimizer": spec("Adan")}, "'Adan'", "'Adam'"),
+        ({"optimizer": spec("Adam", lrr=1)}, "'lrr'", "'lr'"),
+        ({"lr_scheduler": spec("WarmCosin")}, "'WarmCosin'", "'WarmCosine'"),
+        ({"lr_scheduler": spec("StepLR", step_sizes=3)}, "'step_sizes'", "'step_size'"),
+        ({"system": {"clas_path": "CartesianMRI"}}, "'system.clas_path'", "'class_path'"),
+        ({"system": {"class_path": "CartesianMR"}}, "'CartesianMR'", "'CartesianMRI'"),
+        ({"system": spec("CartesianMRI", nspace=3)}, "'nspace'", "'n_space'"),
+    ],
+)
+def test_misspelt_names_in_a_config(reconic, with_config, changes, wrong, near):
+    status, _, err = reconic("train", "--config", with_config(changes))
+    assert status == 2
+    assert wrong in err
+    assert f"Did you mean {near}" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "wrong", "near"),
+    [
+        (["--sed", "3"], "'--sed'", "'--seed'"),
+        (["--see", "3"], "'--see'", "'--seed'"),  # no abbreviations
+        (["--trainer.max_epoch=3"], "'--trainer.max_epoch'", "'--trainer.max_epochs'"),
+        (["--recon.lamm", "3"], "'lamm'", "'lam'"),
+        (["--recon.network.widht", "3"], "'widht'", "'width'"),
+        (["--recon", "MoDL", "--recon.netwrk", "CNN"], "'netwrk'", "'network'"),
+        (["--optimizer", "Adan"], "'Adan'", "'Adam'"),
+        (["--optimizer.lrr", "3"], "'lrr'", "'lr'"),
+        (["--loss", "SSIMLos"], "'SSIMLos'", "'SSIMLoss'"),
+        (["--system.init_args.nspace", "3"], "'nspace'", "'n_space'"),
+    ],
+)
+def test_misspelt_names_on_the_command_line(reconic, home, argv, wrong, near):
+    status, _, err = reconic("train", "--config", home / "config.json", *argv)
+    assert status == 2
+    assert wrong in err
+    assert f"Did you mean {near}" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": "x"}, "seed: expected an int, got x"),
+        (
+            {"recon": spec("MoDL", network=spec("ResNet", width="abc"))},
+            "recon.network.width: expected",
+        ),
+        ({"recon": spec("CNN")}, "'CNN' is of another kind"),
+        ({"lr_scheduler": spec("StepLR")}, "required, but not given: step_size"),
+        ({"lr_scheduler": [1, 1]}, "Write [0.5, 10]"),
+        ({"trainer": {"max_time": "5min"}}, "DD:HH:MM:SS"),
+        ({"data": {"train": "nowhere.h5"}}, "'nowhere.h5', which is no file"),
+        ({"checkpoint": {"resume": "nowhere.ckpt"}}, "must be a checkpoint file"),
+        ({"name": "../up"}, "relative path"),
+    ],
+)
+def test_bad_values(reconic, with_config, changes, message):
+    status, _, err = reconic("train", "--config", with_config(changes))
+    assert status == 2
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("nowhere.json", None, "does not exist"),
+        ("broken.json", '{"seed": 1,', "cannot be read"),
+        ("broken.yaml", "seed: [1", "cannot be read"),
+        ("list.yaml", "- 1", "must hold keys and values, got list"),
+    ],
+)
+def test_bad_config_files(reconic, tmp_path, name, text, message):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    status, _, err = reconic("train", "--config", tmp_path / name)
+    assert status == 2
+    assert message in err
+    assert name in err
+
+
+def test_extra_words(reconic, home):
+    status, _, err = reconic("train", "--config", home / "config.json", "extra")
+    assert status == 2
+    assert "no place for 'extra'" in err
