@@ -80,7 +80,7 @@ def rows(device: str, quick: bool) -> list[Row]:
     """Rows of the training step on `device`."""
     problem = make_problem(n=48, n_coils=4) if quick else make_problem()
     place = torch.device(device)
-    network = make_recon(False, CG_ITER, quick).unroll.blocks[0].network.to(place)
+    network = make_recon(False, CG_ITER, quick).denoise.network.to(place)
     image = torch.from_numpy(problem.truth)[None].to(place)
     coils = torch.from_numpy(problem.y)[None].to(place)
     n_pairs = N_UNROLLS * (2 * CG_ITER + 1)

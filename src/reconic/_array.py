@@ -85,7 +85,7 @@ def from_numpy(a: np.ndarray, like: Array) -> Array:
 
 
 def contiguous(x: Array) -> Array:
-    """`x` in C order, copied only where it is not (maps often come coil-last, at half the speed)."""
+    """`x` in C order, copied only where it is not; coil-last maps work at half the speed."""
     if is_torch_array(x):
         return x.contiguous()
     return np.ascontiguousarray(x) if is_numpy_array(x) else x
@@ -335,7 +335,7 @@ def _torch_implicit() -> Callable:
 
         @staticmethod
         @torch.autograd.function.once_differentiable
-        def backward(ctx: Any, *grad_outputs: Any) -> tuple[Any, None, None]:
+        def backward(ctx: Any, *grad_outputs: Any) -> tuple[Any, None, None]:  # pyright: ignore
             return ctx.solve(grad_outputs[0]), None, None
 
     return Implicit.apply

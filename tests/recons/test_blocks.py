@@ -58,10 +58,22 @@ def test_data_consistency_satisfies_its_normal_equations(A, y, normal):
 
 def test_modl_is_its_recursion(A, y, dense):
     modl = MoDL(Half(), n_unrolls=3, lam=0.2, cg_iter=300, cg_tol=1e-12).double()
-    lam = modl.unroll.blocks[1].lam().item()
+    lam = modl.consistency[0].lam().item()
     b = A.H(y)
     x = b
     for _ in range(3):
+        x = torch.as_tensor(solve_dense(A, dense, b + lam * 0.5 * x, lam))
+    np.testing.assert_allclose(modl(y, A).detach(), x, atol=1e-9)
+
+
+def test_modl_from_cgsense_with_a_lambda_for_each_pass(A, y, dense):
+    modl = MoDL(Half(), 2, lam=0.2, cg_iter=300, cg_tol=1e-12, share_lam=False, start="cgsense")
+    modl = modl.double()
+    with torch.no_grad():
+        modl.consistency[1].lam.theta += 0.1  # λ = 0.2 e
+    b = A.H(y)
+    x = torch.as_tensor(solve_dense(A, dense, b, 0.04))
+    for lam in (0.2, 0.2 * np.e):
         x = torch.as_tensor(solve_dense(A, dense, b + lam * 0.5 * x, lam))
     np.testing.assert_allclose(modl(y, A).detach(), x, atol=1e-9)
 
@@ -110,7 +122,7 @@ def test_gradients_reach_every_parameter_and_the_maps(A, y, rng):
 def test_modl_gradient_against_finite_differences(A, y):
     modl = MoDL(CNN(width=2, n_layers=2, zero_init=False), n_unrolls=2, cg_iter=200, cg_tol=1e-13)
     modl = modl.double()
-    theta = modl.unroll.blocks[1].lam.theta
+    theta = modl.consistency[0].lam.theta
 
     def loss():
         return modl(y, A).abs().square().sum()
@@ -182,6 +194,7 @@ def test_typical_magnitude():
     ("make", "message"),
     [
         (lambda: CGSense(lam=0), r"`value` must be positive, got 0"),
+        (lambda: MoDL(Half(), n_unrolls=0), r"`n_unrolls` must be at least 1, got 0"),
         (lambda: Unroll([], n=2), r"got 2 and 0 blocks"),
         (lambda: Unroll([Denoise(Half())], n=0), r"got 0 and 1 blocks"),
     ],

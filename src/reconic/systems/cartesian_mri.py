@@ -35,8 +35,8 @@ class CartesianMRI(LinearSystem):
         maps: Coil sensitivities, complex (*batch, [set,] coil, *frames, *space); a frame axis may
             have length one.
         mask: Sampling mask or weights, real (*batch, *frames, *space), no coil axis. Length one
-            along an axis says that sampling does not depend on it; along the first axes of space this
-            makes `normal` faster, since their transforms cancel.
+            along an axis says that sampling does not depend on it; along the first axes of space
+            this makes `normal` faster, since their transforms cancel.
         n_space: Number of spatial axes, 2 or 3.
         n_frame_axes: Number of frame axes (time, echo, …) before space.
         sets: Whether `maps` has a set axis.
