@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from reconic.simulate import head_slice, load_volume, photograph, sagittal_head
+from reconic.simulate import head_slice, load_volume, photograph, plain_slice, sagittal_head
 from reconic.simulate.photographs import random_outline, turned_grid
 from reconic.simulate.planes import random_plane
 from reconic.simulate.scalp import scalp_layers
@@ -37,6 +37,21 @@ def test_photographs_are_normalised_repeatable_and_varied():
     assert np.abs(first).max() == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.1
+
+
+def test_plain_slices_show_the_volume_as_it_is(save_nifti):
+    block = np.zeros((60, 60, 60), np.float32)
+    block[6:54, 6:54, 6:54] = 7
+    volume = load_volume(save_nifti(block), None)
+
+    def spread(cut):
+        image = np.abs(cut(volume, SHAPE, np.random.default_rng(0)))
+        assert image.max() == pytest.approx(1, abs=1e-6)
+        inside = ndimage.binary_erosion(image > 0.5, iterations=5)  # away from ringing edges
+        return np.ptp(image[inside]) / image[inside].mean()
+
+    assert spread(plain_slice) < 0.05  # what is left of the ringing
+    assert spread(head_slice) > 0.1  # texture, spots and shading
 
 
 def test_template_slices_have_a_scalp_where_asked():

@@ -83,6 +83,24 @@ def test_splits_and_seeds_differ_and_held_out_has_the_one_acceleration(tmp_path)
     np.testing.assert_allclose(factor, 4.0, rtol=0.03)
 
 
+def test_held_out_examples_show_the_volume_as_it_is_at_one_noise_level(tmp_path):
+    files = make_dataset(tmp_path, **SMALL)
+    settings = {}
+    for split, path in files.items():
+        with h5py.File(path) as file:
+            settings[split] = json.loads(file.attrs["settings"])
+    assert settings["train"]["plain"] < 1
+    assert settings["train"]["noise"][0] < settings["train"]["noise"][1]
+    for split in ("val", "test"):
+        assert settings[split]["plain"] == 1
+        assert settings[split]["photos"] == 0
+        assert settings[split]["noise"] == [0.03, 0.03]
+        data = _read(files[split])
+        peak = np.abs(data["imgs"]).max(axis=(1, 2))
+        # relative to the brightest pixel before the support and the shading of the phase: near it
+        np.testing.assert_allclose(data["noise_std"] / peak, 0.03, rtol=0.05)
+
+
 def test_splits_draw_from_streams_of_their_own():
     # the scale is drawn before anything that depends on the volume
     def peaks(split):

@@ -31,10 +31,10 @@ def random_example(
     *,
     source: str = "mni152",
     split: str = "train",
-    photos: float = 0.3,
+    photos: float = 0.25,
     acceleration: tuple[float, float] = (3.0, 9.0),
-    noise: tuple[float, float] = (0.005, 0.04),
-    plain: float = 0.6,
+    noise: tuple[float, float] = (0.01, 0.05),
+    plain: float = 0.8,
 ) -> dict[str, Array]:
     """Simulate one undersampled multi-coil measurement, with everything about it drawn at random.
 
