@@ -65,7 +65,8 @@ def _write(folder: Path, out: Path, scan: Measurement, found: dict[str, Reconstr
     write_json(folder / "results.json", table)
     vmax = grey_scale(list(images.values())[1:] or images.values())
     writer = RunWriter(folder)
-    writer.scalars({f"holdout/{n}": r.holdout for n, r in found.items()}, 0)
+    judged = {f"holdout/{n}": r.holdout for n, r in found.items() if math.isfinite(r.holdout)}
+    writer.scalars(judged, 0)
     writer.images({f"recon/{n}": to_grey(x, vmax) for n, x in images.items() if x.ndim == 2}, 0)
     writer.close()
 
