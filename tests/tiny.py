@@ -1,7 +1,18 @@
-"""Tiny data sets in DeepInPy's layout, made with NumPy alone."""
+"""Tiny data sets in DeepInPy's layout, made with NumPy alone, and what tests on them share."""
 
 import h5py
 import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tiny arrays take longer with more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def centred_fft(x):

@@ -1,19 +1,10 @@
 import json
 
 import pytest
-import torch
+from tiny import one_thread as one_thread
 from tiny import tiny_config, write_splits
 
 from reconic.cli import main
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """Tiny arrays take longer with more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from reconic.calibrate import espirit
-from reconic.io import Measurement, read_cfl, read_kspace
+from reconic.io import Measurement, read_cfl, read_kspace, sampling_mask
 from reconic.recons import CGSense, Recon, ZeroFilled
 from reconic.recons.holdout import best_lam_by_holdout, hold_out, holdout_error
 from reconic.systems import CartesianMRI
@@ -133,7 +133,7 @@ def reconstruct_file(
     for name in names:
         _check_method(name)
     scan = read_kspace(ksp, index)
-    mask = scan.mask if scan.mask is not None else (np.abs(scan.ksp).max(0) > 0).astype(np.float32)
+    mask = scan.mask if scan.mask is not None else sampling_mask(scan.ksp)
     n_space = scan.ksp.ndim - 1 if n_space is None else n_space
     coil_maps = scan.maps if maps is None else None
     if maps is not None and maps != "espirit":
