@@ -16,7 +16,9 @@ from typing import Any, Self, dataclass_transform
 from reconic._array import (
     Array,
     array_namespace,
+    device,
     is_array,
+    real_dtype,
     register_pytree,
     to_device,
     transpose_linear,
@@ -149,6 +151,19 @@ class LinearSystem(System):
     def N(self) -> LinearSystem:
         """Normal operator AᴴA as a system."""
         return Normal(self)
+
+    def sampling(self, y: Array) -> Array:
+        """Real array that broadcasts against y: positive where y is measured, zero elsewhere."""
+        xp = array_namespace(y)
+        return xp.ones((1,) * len(self.out_shape), dtype=real_dtype(y), device=device(y))
+
+    def masked(self, weights: Array) -> LinearSystem:
+        """System W A, which measures a weighted part of what this one measures.
+
+        Args:
+            weights: Real, (*batch, *out_shape); any length may be one. Zeros leave samples out.
+        """
+        return Weighted(weights, self)
 
     def _adjoint(self, y: Array) -> Array:
         n = len(self.out_shape)
@@ -365,6 +380,39 @@ class Scaled(LinearSystem):
         if is_array(c) and c.ndim:
             return c[(..., *(None,) * n_core)]  # (*batch, 1, …, 1)
         return c
+
+
+@system
+class Weighted(LinearSystem):
+    """System whose measurements are weighted, y = W A x with a real diagonal W.
+
+    Args:
+        weights: Real (*batch, *out_shape); any length may be one.
+        A: System.
+    """
+
+    weights: Array
+    A: LinearSystem
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.A.in_shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.A.out_shape
+
+    def sampling(self, y: Array) -> Array:
+        return self.A.sampling(y) * self.weights
+
+    def masked(self, weights: Array) -> LinearSystem:
+        return Weighted(self.weights * weights, self.A)
+
+    def _forward(self, x: Array) -> Array:
+        return self.weights * self.A._forward(x)
+
+    def _adjoint(self, y: Array) -> Array:
+        return self.A._adjoint(self.weights * y)
 
 
 @system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,16 +22,23 @@ class Problem:
         A: Forward model.
         adjoint: Aᴴy (batch, *A.in_shape).
         report: What blocks did, by name, one entry per call; averaged and logged by the engine.
+        passes: Images after each pass, kept only if it is a list (`Recon.trace`).
     """
 
     y: Tensor
     A: LinearSystem
     adjoint: Tensor
     report: dict[str, list[Tensor]] = field(default_factory=dict)
+    passes: list[Tensor] | None = None
 
     def note(self, name: str, value: Tensor) -> None:
         """Add a number to the report."""
         self.report.setdefault(name, []).append(value.detach().float().mean())
+
+    def show(self, x: Tensor) -> None:
+        """Keep the image after a pass, if someone asked to see it."""
+        if self.passes is not None:
+            self.passes.append(x.detach())
 
 
 class Block(nn.Module):
@@ -49,8 +57,13 @@ class Recon(nn.Module):
     and in use.
 
     Attributes:
-        report: What the last call did ("n_cg", "lam", …), detached scalars.
+        report: What the last call did ("n_cg", "lam", …), detached scalars; where a name was noted
+            more than once, its mean, and "name/0", "name/1", … for each pass.
+        fits_each_scan: Whether the recon learns from each scan alone, while it reconstructs it, so
+            that there is nothing to train before.
     """
+
+    fits_each_scan: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,19 +71,37 @@ class Recon(nn.Module):
 
     def forward(self, y: Tensor, A: LinearSystem) -> Tensor:
         """Image (batch, *A.in_shape) from measurements (batch, *A.out_shape)."""
+        return self._run(y, A, None)
+
+    def trace(self, y: Tensor, A: LinearSystem) -> list[Tensor]:
+        """Images (batch, *A.in_shape) after each pass, the last one the result; no gradient."""
+        passes: list[Tensor] = []
+        with torch.no_grad():
+            x = self._run(y, A, passes)
+        return passes or [x]
+
+    def _run(self, y: Tensor, A: LinearSystem, passes: list[Tensor] | None) -> Tensor:
         adjoint = A.adjoint(y)
         n_core = len(A.in_shape)
         scale = typical_magnitude(adjoint, n_core)
         to_y = scale.reshape(*scale.shape, *(1,) * len(A.out_shape))
         to_x = scale.reshape(*scale.shape, *(1,) * n_core)
-        problem = Problem(y / to_y, A, adjoint / to_x)
+        problem = Problem(y / to_y, A, adjoint / to_x, passes=passes)
         x = self.reconstruct(problem) * to_x
-        self.report = {name: torch.stack(v).mean() for name, v in problem.report.items()}
+        if passes is not None:
+            passes[:] = [p * to_x for p in passes]
+        self.report = _summary(problem.report)
         return x
 
     def reconstruct(self, problem: Problem) -> Tensor:
         """Image (batch, *A.in_shape) of a problem of unit scale."""
         raise NotImplementedError
+
+
+def _summary(report: dict[str, list[Tensor]]) -> dict[str, Tensor]:
+    means = {name: torch.stack(v).mean() for name, v in report.items()}
+    each = {f"{n}/{i}": v for n, vs in report.items() if len(vs) > 1 for i, v in enumerate(vs)}
+    return means | each
 
 
 def typical_magnitude(x: Tensor, n_core: int) -> Tensor:

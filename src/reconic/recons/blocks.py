@@ -114,11 +114,14 @@ class Unroll(Block):
         passes = blocks if shared else [copy.deepcopy(b) for _ in range(n) for b in blocks]
         self.blocks = nn.ModuleList(passes)
         self.repeats = n if shared else 1
+        self.per_pass = len(blocks)
 
     def forward(self, x: Tensor, problem: Problem) -> Tensor:
         for _ in range(self.repeats):
-            for block in self.blocks:
+            for i, block in enumerate(self.blocks, start=1):
                 x = block(x, problem)
+                if i % self.per_pass == 0:
+                    problem.show(x)
         return x
 
 

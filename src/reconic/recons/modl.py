@@ -58,4 +58,5 @@ class MoDL(Recon):
             x = self.start(torch.zeros_like(x), problem)  # pulled to zero: CG-SENSE
         for i in range(self.n_unrolls):
             x = self.consistency[i % len(self.consistency)](self.denoise(x, problem), problem)
+            problem.show(x)
         return x

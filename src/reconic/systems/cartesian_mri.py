@@ -141,6 +141,16 @@ class CartesianMRI(LinearSystem):
             weights = xp.roll(weights, shift, axis=axes)
         return SenseNormal(contiguous(self.maps), weights, axes, self.in_shape, self.sets)
 
+    def sampling(self, y: Array) -> Array:  # noqa: ARG002
+        return self._per_coil(self.mask)
+
+    def masked(self, weights: Array) -> LinearSystem:
+        coil = -self._n_core - 1
+        if weights.ndim < -coil or weights.shape[coil] != 1:
+            return super().masked(weights)
+        shared = array_namespace(weights).squeeze(weights, axis=coil)
+        return self.replace(mask=self.mask * shared)
+
     def _per_coil(self, mask: Array) -> Array:
         return array_namespace(mask).expand_dims(mask, axis=-self._n_core - 1)
 

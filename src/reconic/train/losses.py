@@ -9,13 +9,14 @@ are finite everywhere, also where the error or the image is zero.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from reconic.metrics import ssim
-from reconic.operator import System
+from reconic.operator import LinearSystem, System
+from reconic.recons import Recon
 
 __all__ = [
     "ComplexL1",
@@ -25,20 +26,52 @@ __all__ = [
     "MagnitudeL1",
     "MagnitudeL2",
     "SSIMLoss",
+    "Step",
     "WeightedSum",
 ]
+
+
+class Step(NamedTuple):
+    """What a training step computes.
+
+    Attributes:
+        x_hat: Estimates (batch, *A.in_shape).
+        loss: Real scalar to minimise.
+    """
+
+    x_hat: Tensor
+    loss: Tensor
 
 
 class Loss(torch.nn.Module, ABC):
     """Mean over a batch of the distance between estimates and what they should be.
 
-    After a call, `report` holds the terms that are worth logging by name, as detached scalars; it
-    is empty for a loss of one term.
+    Training calls `step`. A loss that needs more of a recon than its image of all measurements (a
+    part of them, noisier ones) overrides it; see `reconic.train.self_supervised`.
+
+    Attributes:
+        report: After a call, the terms that are worth logging by name, as detached scalars; empty
+            for a loss of one term.
+        needs_truth: Whether true images are needed; without them `x` may be None.
     """
+
+    needs_truth: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
         self.report: dict[str, Tensor] = {}
+
+    def step(self, recon: Recon, x: Tensor | None, y: Tensor, A: LinearSystem) -> Step:
+        """Reconstruct a batch in the way that this loss learns from, and compare.
+
+        Args:
+            recon: Recon in training.
+            x: True images, or None where there are none.
+            y: Measurements, batch axis first.
+            A: Forward model.
+        """
+        x_hat = recon(y, A)
+        return Step(x_hat, self(x_hat, x, y, A))
 
     @abstractmethod
     def forward(self, x_hat: Tensor, x: Tensor, y: Tensor, A: System) -> Tensor:
@@ -107,6 +140,8 @@ class SSIMLoss(Loss):
 
 class KSpaceLoss(Loss):
     """Squared misfit to the measurements, ‖A x̂ − y‖₂² / ‖y‖₂²; needs no true image."""
+
+    needs_truth = False
 
     def forward(self, x_hat: Tensor, x: Tensor, y: Tensor, A: System) -> Tensor:  # noqa: ARG002
         return _relative_l2(self, A(x_hat), y)

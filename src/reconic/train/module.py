@@ -83,12 +83,11 @@ class ReconModule(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of a batch."""
-        x = batch["x"]
-        A = self.system(batch)
-        x_hat = self.recon(batch["y"], A)
-        loss = self.loss(x_hat, x, batch["y"], A)
-        error = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
-        terms = {**self.loss.report, **self.recon.report, "nrmse": error}
+        x = batch.get("x")
+        x_hat, loss = self.loss.step(self.recon, x, batch["y"], self.system(batch))
+        terms = {**self.loss.report, **self.recon.report}
+        if x is not None:
+            terms["nrmse"] = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
@@ -98,7 +97,7 @@ class ReconModule(lightning.LightningModule):
         """Log how many examples are trained on in a second."""
         now = time.perf_counter()
         if self._last_batch_end is not None:
-            rate = len(batch["x"]) / max(now - self._last_batch_end, 1e-9)
+            rate = len(batch["y"]) / max(now - self._last_batch_end, 1e-9)
             self.log("train/samples_per_second", rate)
         self._last_batch_end = now
 
