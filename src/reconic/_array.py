@@ -37,6 +37,7 @@ __all__ = [
     "from_numpy",
     "ifftc",
     "ifftn",
+    "implicit_fixed_point",
     "inner",
     "is_array",
     "is_jax_array",
@@ -318,6 +319,43 @@ def linear_solve(
         residual = b - matvec(x)  # once, with a graph: carries db - dM x
         if residual.requires_grad:
             x = _torch_implicit()(residual, x, lambda g: solve(matvec, g, None)[0])
+    return x, aux
+
+
+def implicit_fixed_point(f: Callable, x0: Array, solve: Callable) -> tuple[Array, Any]:
+    """Fixed point x = f(x), differentiated in torch by another one instead of through `solve`.
+
+    dx = (I - J)⁻¹ ∂f with J = ∂f/∂x, so the derivative by all that `f` holds costs one fixed point
+    of v ↦ g + Jᴴv, and memory for one application of `f`, whatever the number of iterations.
+
+    Args:
+        f: Map whose fixed point is sought, differentiable.
+        x0: Start; no gradient flows to it.
+        solve: `solve(f, x0) -> (x, aux)`; never differentiated.
+
+    Returns:
+        x and the solver's `aux`.
+
+    References:
+        Bai, Kolter & Koltun, Deep equilibrium models, NeurIPS (2019), Theorem 1.
+    """
+    if not is_torch_array(x0):
+        return solve(f, x0)
+    import torch
+
+    with torch.no_grad():
+        x, aux = solve(f, x0)
+    if torch.is_grad_enabled():
+        leaf = x.detach().requires_grad_()
+        image = f(leaf)  # once, with a graph: carries ∂f, and J for the backward iteration
+
+        def backward(g: Any) -> Any:
+            def adjoint(v: Any) -> Any:
+                return g + torch.autograd.grad(image, leaf, v, retain_graph=True)[0]
+
+            return solve(adjoint, g)[0]
+
+        x = _torch_implicit()(image - leaf.detach(), x, backward)
     return x, aux
 
 

@@ -9,6 +9,7 @@ they are not written.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, dataclass_transform
@@ -152,6 +153,14 @@ class LinearSystem(System):
         """Normal operator AᴴA as a system."""
         return Normal(self)
 
+    @functools.cached_property
+    def outer_diagonal(self) -> Array | float | None:
+        """Diagonal d of AAᴴ, broadcasting against y, if AAᴴ is known to be diagonal; else None.
+
+        With it (AᴴA + λI) x = Aᴴy + λr has the solution r + Aᴴ((y - A r) / (d + λ)).
+        """
+        return None
+
     def sampling(self, y: Array) -> Array:
         """Real array that broadcasts against y: positive where y is measured, zero elsewhere."""
         xp = array_namespace(y)
@@ -232,6 +241,10 @@ class Identity(LinearSystem):
     @property
     def out_shape(self) -> tuple[int, ...]:
         return self.shape
+
+    @functools.cached_property
+    def outer_diagonal(self) -> float:
+        return 1.0
 
     def _forward(self, x: Array) -> Array:
         return x
@@ -401,6 +414,11 @@ class Weighted(LinearSystem):
     @property
     def out_shape(self) -> tuple[int, ...]:
         return self.A.out_shape
+
+    @functools.cached_property
+    def outer_diagonal(self) -> Array | None:
+        inner = self.A.outer_diagonal
+        return None if inner is None else self.weights * self.weights * inner
 
     def sampling(self, y: Array) -> Array:
         return self.A.sampling(y) * self.weights

@@ -208,3 +208,16 @@ def test_operator_norm_is_the_largest_singular_value(A, dense, like):
     got = operator_norm(A.map(lambda a: from_numpy(a, like)), x, max_iter=2000, tol=1e-13)
     want = np.linalg.norm(dense(A), 2)
     np.testing.assert_allclose(to_numpy(got), [want, want], rtol=1e-8)
+
+
+def test_nan_does_not_pass_for_a_solution(A, normal, like):
+    """Neither forwards nor, as the gradient is a solve too, backwards; other samples are fine."""
+    b = normal(2, *A.in_shape)
+    alone = cg(regularised(A), b[1:], tol=1e-5, max_iter=50)
+    b[0, 1, 1] = np.nan
+    M = regularised(A.map(lambda a: from_numpy(a, like)))
+    found = cg(M, from_numpy(b, like), tol=1e-5, max_iter=50)
+    assert np.isnan(to_numpy(found.x)[0]).all()
+    assert not to_numpy(found.converged)[0]
+    # rounding grows along the iterations, to far less than the tolerance of the solve
+    np.testing.assert_allclose(to_numpy(found.x)[1], alone.x[0], rtol=1e-6, atol=1e-7)

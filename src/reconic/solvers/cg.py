@@ -133,4 +133,5 @@ def _iterate(
     state = while_loop(lambda s: (s[0] < max_iter) & xp.any(s[-1]), step, state)
     rr, n_iter = state[5], state[6]
     residual = xp.sqrt(rr / xp.where(bb > 0, bb, xp.ones_like(bb)))
-    return state[1], (n_iter, residual, rr <= limit)
+    # a problem with NaN has no residual to go on from; its solution must not pass for a zero
+    return state[1] + (0 * rr)[spread], (n_iter, residual, rr <= limit)

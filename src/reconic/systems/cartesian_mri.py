@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Self
 
@@ -10,8 +11,10 @@ from reconic._array import (
     array_namespace,
     centring,
     contiguous,
+    eps,
     fftn,
     from_numpy,
+    is_traced,
 )
 from reconic._kernels.sense import sense_normal
 from reconic.operator import LinearSystem, static, system
@@ -140,6 +143,23 @@ class CartesianMRI(LinearSystem):
             shift = tuple(-(self.mask.shape[a] // 2) for a in axes)
             weights = xp.roll(weights, shift, axis=axes)
         return SenseNormal(contiguous(self.maps), weights, axes, self.in_shape, self.sets)
+
+    @functools.cached_property
+    def outer_diagonal(self) -> Array | None:
+        """Squared mask times Σ_s |S_s|², for one coil whose maps make the latter constant in space.
+
+        Then AAᴴ = M F (Σ_s |S_s|²) Fᴴ M is diagonal; other maps blur k-space.
+        """
+        if self.maps.shape[-self._n_core - 1] != 1 or is_traced(self.maps):
+            return None
+        xp = array_namespace(self.maps)
+        power = xp.real(xp.conj(self.maps) * self.maps)
+        power = xp.sum(power, axis=-self._n_core - 2) if self.sets else power
+        largest = xp.max(power, axis=self._axes, keepdims=True)
+        spread = largest - xp.min(power, axis=self._axes, keepdims=True)
+        if xp.any(spread > 16 * eps(power) * largest):  # rounding of maps of unit magnitude
+            return None
+        return self._per_coil(self.mask * self.mask) * largest
 
     def sampling(self, y: Array) -> Array:  # noqa: ARG002
         return self._per_coil(self.mask)
