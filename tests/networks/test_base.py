@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from reconic.networks import CNN, Network, ResNet, UNet
+from reconic.networks import CNN, Network, ResNet, ResNet5Block, UNet
 
 SMALL = {
     "CNN": lambda **options: CNN(width=6, n_layers=3, **options),
     "ResNet": lambda **options: ResNet(width=6, n_blocks=2, **options),
+    "ResNet5Block": lambda **options: ResNet5Block(width=6, kernel=3, **options),
     "UNet": lambda **options: UNet(width=4, n_levels=3, **options),
 }
 SPACES = {
@@ -59,6 +60,8 @@ OPTIONS = [
     ("CNN", {"bias": False}),
     ("ResNet", {}),
     ("ResNet", {"batch_norm": True}),
+    ("ResNet5Block", {}),
+    ("ResNet5Block", {"batch_norm": True}),
     ("UNet", {}),
     *[("UNet", {"norm": norm}) for norm in ("batch", "group", "instance")],
 ]

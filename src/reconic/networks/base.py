@@ -1,10 +1,33 @@
 """The base of every network: complex images in, complex images of the same shape out."""
 
+import contextlib
+import functools
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How a network computes. Its weights and their names do not depend on it.
+
+    Attributes:
+        bf16: Whether convolutions run in bfloat16, by autocast. The image outside of the network
+            keeps its precision, so Fourier transforms and solves are not touched. Takes less
+            memory everywhere, and less time where the processor multiplies bfloat16 fast (GPUs,
+            CPUs with AMX).
+        compile: Whether `torch.compile` makes one kernel of what it can. It needs a C++ compiler
+            and compiles, for up to a minute, at the first image of each shape.
+        channels_last: Whether the channels of a pixel lie side by side in memory: mostly faster.
+    """
+
+    bf16: bool = False
+    compile: bool = False
+    channels_last: bool = True
 
 
 class Network(torch.nn.Module, ABC):
@@ -13,18 +36,20 @@ class Network(torch.nn.Module, ABC):
     The image is `(batch, *space)`, or `(batch, ..., *space)` where the axes in between (sets of
     maps, frames, echoes ...) hold `channels` images. A subclass writes `features`, which sees the
     real tensor `(batch, 2 * channels, *space)` whose channels are all the real parts, then all the
-    imaginary parts. Its memory is laid out channels-last: the complex image already is, so for one
-    channel both conversions are free, and convolutions are faster that way.
+    imaginary parts. Its memory is laid out channels-last, unless `compute` says otherwise: the
+    complex image already is, so for one channel both conversions are free, and convolutions are
+    faster that way.
 
     Args:
         channels: Number of complex images that are seen together.
         n_space: Number of space axes, 2 or 3.
+        compute: How to compute: precision, compilation, memory layout; None takes the defaults.
 
     Raises:
         ValueError: If `channels` is not positive or `n_space` is neither 2 nor 3.
     """
 
-    def __init__(self, channels: int, n_space: int) -> None:
+    def __init__(self, channels: int, n_space: int, compute: Compute | None = None) -> None:
         super().__init__()
         check_positive(self, channels=channels)
         if n_space not in (2, 3):
@@ -34,6 +59,7 @@ class Network(torch.nn.Module, ABC):
             )
         self.channels = channels
         self.n_space = n_space
+        self.compute = compute or Compute()
 
     @abstractmethod
     def features(self, real: Tensor) -> Tensor:
@@ -53,7 +79,12 @@ class Network(torch.nn.Module, ABC):
             ValueError: If the rank of `x` or its number of channels does not fit.
         """
         self._check(x)
-        return _to_complex(self.features(_to_channels(x, self.n_space)), x)
+        real = _to_channels(x, self.n_space)
+        if not self.compute.channels_last:
+            real = real.contiguous()
+        features = _compiled(type(self)) if self.compute.compile else type(self).features
+        with _bf16(x) if self.compute.bf16 else contextlib.nullcontext():
+            return _to_complex(features(self, real), x)
 
     def _check(self, x: Tensor) -> None:
         where = f"{type(self).__name__}(x)"
@@ -79,6 +110,16 @@ class Network(torch.nn.Module, ABC):
                 f"{self.n_space} space axes, got {found} from shape {tuple(x.shape)}. "
                 f"Build the network with channels={found}."
             )
+
+
+@functools.cache
+def _compiled(network: type[Network]) -> Callable[[Network, Tensor], Tensor]:
+    """Compiled `features` of a class: copies of a network, as cascades have, share the code."""
+    return torch.compile(network.features)
+
+
+def _bf16(x: Tensor) -> torch.autocast:
+    return torch.autocast(x.device.type, torch.bfloat16)
 
 
 def check_positive(owner: torch.nn.Module, **sizes: int) -> None:

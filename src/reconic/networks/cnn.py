@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from reconic.networks.base import Network, check_kernel, check_positive
+from reconic.networks.base import Compute, Network, check_kernel, check_positive
 from reconic.networks.layers import CONV, zero
 
 
@@ -26,6 +26,7 @@ class CNN(Network):
         zero_init: Whether the last convolution starts at zero, so that a residual network starts
             as the identity.
         n_space: Number of space axes, 2 or 3.
+        compute: Precision, compilation and memory layout; None takes the defaults.
 
     References:
         Aggarwal et al., MoDL, IEEE Trans. Med. Imaging 38:394 (2019), Fig. 1.
@@ -41,8 +42,9 @@ class CNN(Network):
         residual: bool = True,
         zero_init: bool = True,
         n_space: int = 2,
+        compute: Compute | None = None,
     ) -> None:
-        super().__init__(channels, n_space)
+        super().__init__(channels, n_space, compute)
         check_positive(self, width=width, n_layers=n_layers)
         check_kernel(self, kernel)
         self.residual = residual

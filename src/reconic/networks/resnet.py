@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from reconic.networks.base import Network, check_kernel, check_positive
+from reconic.networks.base import Compute, Network, check_kernel, check_positive
 from reconic.networks.layers import BATCH_NORM, CONV, ReflectionPad, zero
 
 
@@ -72,6 +72,7 @@ class ResNet(Network):
         zero_init: Whether the last block starts at zero, so that the network starts as the
             identity.
         n_space: Number of space axes, 2 or 3.
+        compute: Precision, compilation and memory layout; None takes the defaults.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class ResNet(Network):
         batch_norm: bool = False,
         zero_init: bool = True,
         n_space: int = 2,
+        compute: Compute | None = None,
     ) -> None:
-        super().__init__(channels, n_space)
+        super().__init__(channels, n_space, compute)
         check_positive(self, width=width, n_blocks=n_blocks)
         check_kernel(self, kernel)
         ends = [2 * channels, *[width] * (n_blocks - 1), 2 * channels]

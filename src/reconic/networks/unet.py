@@ -6,7 +6,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from reconic.networks.base import Network, check_kernel, check_positive
+from reconic.networks.base import Compute, Network, check_kernel, check_positive
 from reconic.networks.layers import AVG_POOL, CONV, CONV_TRANSPOSE, Norm, make_norm, zero
 
 
@@ -30,6 +30,7 @@ class UNet(Network):
         zero_init: Whether the last convolution starts at zero, so that a residual network starts
             as the identity.
         n_space: Number of space axes, 2 or 3.
+        compute: Precision, compilation and memory layout; None takes the defaults.
 
     References:
         Ronneberger et al., U-Net, MICCAI (2015), Fig. 1.
@@ -46,8 +47,9 @@ class UNet(Network):
         residual: bool = True,
         zero_init: bool = True,
         n_space: int = 2,
+        compute: Compute | None = None,
     ) -> None:
-        super().__init__(channels, n_space)
+        super().__init__(channels, n_space, compute)
         check_positive(self, width=width, n_levels=n_levels)
         check_kernel(self, kernel)
         if norm not in get_args(Norm):

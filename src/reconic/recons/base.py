@@ -21,6 +21,7 @@ class Problem:
         y: Measurements (batch, *A.out_shape).
         A: Forward model.
         adjoint: Aᴴy (batch, *A.in_shape).
+        scale: What the data were divided by, (batch) or one number.
         report: What blocks did, by name, one entry per call; averaged and logged by the engine.
         passes: Images after each pass, kept only if it is a list (`Recon.trace`).
     """
@@ -28,6 +29,7 @@ class Problem:
     y: Tensor
     A: LinearSystem
     adjoint: Tensor
+    scale: Tensor | float = 1.0
     report: dict[str, list[Tensor]] = field(default_factory=dict)
     passes: list[Tensor] | None = None
 
@@ -80,13 +82,22 @@ class Recon(nn.Module):
             x = self._run(y, A, passes)
         return passes or [x]
 
+    def system(self, y: Tensor, A: LinearSystem) -> LinearSystem:  # noqa: ARG002
+        """Forward model to reconstruct with: `A`, unless a recon learns a part of it."""
+        return A
+
+    def unit(self, adjoint: Tensor, n_core: int) -> Tensor:
+        """What data are divided by before `reconstruct` sees them, (batch)."""
+        return typical_magnitude(adjoint, n_core)
+
     def _run(self, y: Tensor, A: LinearSystem, passes: list[Tensor] | None) -> Tensor:
+        A = self.system(y, A)
         adjoint = A.adjoint(y)
         n_core = len(A.in_shape)
-        scale = typical_magnitude(adjoint, n_core)
+        scale = self.unit(adjoint, n_core)
         to_y = scale.reshape(*scale.shape, *(1,) * len(A.out_shape))
         to_x = scale.reshape(*scale.shape, *(1,) * n_core)
-        problem = Problem(y / to_y, A, adjoint / to_x, passes=passes)
+        problem = Problem(y / to_y, A, adjoint / to_x, scale, passes=passes)
         x = self.reconstruct(problem) * to_x
         if passes is not None:
             passes[:] = [p * to_x for p in passes]

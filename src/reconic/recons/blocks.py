@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from reconic._array import needs_grad
 from reconic.operator import Identity, LinearSystem
 from reconic.recons.base import Block, Problem
 from reconic.solvers import cg
 
 __all__ = ["DataConsistency", "Denoise", "GradientStep", "Positive", "Unroll"]
+
+T = TypeVar("T")
 
 
 class Positive(nn.Module):
@@ -49,7 +55,11 @@ class Denoise(Block):
 
 
 class DataConsistency(Block):
-    """x ← argmin_z ‖Az - y‖² + λ‖z - x‖², by conjugate gradients on (AᴴA + λI) z = Aᴴy + λx.
+    """x ← argmin_z ‖Az - y‖² + λ‖z - x‖², which is (AᴴA + λI) z = Aᴴy + λx.
+
+    Where AAᴴ is diagonal, d (one coil with maps of constant magnitude, and any map phase), this is
+    z = x + Aᴴ((y - Ax) / (d + λ)); elsewhere, and where gradients by the forward model are asked
+    for, it is solved by conjugate gradients.
 
     Args:
         lam: Weight λ at the start; stays positive.
@@ -70,11 +80,19 @@ class DataConsistency(Block):
         self.tol = tol
 
     def forward(self, x: Tensor, problem: Problem) -> Tensor:
+        return self.solve(x, problem, x)
+
+    def solve(self, x: Tensor, problem: Problem, start: Tensor) -> Tensor:
+        """Same as `forward`, where CG starts at `start` instead of `x`."""
         lam = self.lam()
+        problem.note("lam", lam)
+        d = problem.A.outer_diagonal
+        if d is not None and not needs_grad(*problem.A.arrays()):
+            problem.note("n_cg", lam.new_zeros(()))
+            return x + problem.A.adjoint((problem.y - problem.A(x)) / (d + lam))
         M = regularised_normal(problem.A, lam)
         b = problem.adjoint + lam * x
-        solution = cg(M, b, x.detach(), max_iter=self.max_iter, tol=self.tol)
-        problem.note("lam", lam)
+        solution = cg(M, b, start.detach(), max_iter=self.max_iter, tol=self.tol)
         problem.note("n_cg", solution.n_iter)
         return solution.x
 
@@ -104,13 +122,18 @@ class Unroll(Block):
         blocks: Blocks of one pass.
         n: Number of passes.
         shared: Whether all passes share one set of weights; otherwise each has a copy of its own.
+        checkpointing: Whether to keep only the image after each pass for back-propagation and to
+            compute the rest again: memory of one pass, up to half more time.
     """
 
-    def __init__(self, blocks: list[Block], n: int = 1, shared: bool = True) -> None:
+    def __init__(
+        self, blocks: list[Block], n: int = 1, shared: bool = True, checkpointing: bool = False
+    ) -> None:
         super().__init__()
         if n < 1 or not blocks:
             found = f"{n} and {len(blocks)} blocks"
             raise ValueError(f"Unroll: `n` and `blocks` must not be empty, got {found}.")
+        self.checkpointing = checkpointing
         passes = blocks if shared else [copy.deepcopy(b) for _ in range(n) for b in blocks]
         self.blocks = nn.ModuleList(passes)
         self.repeats = n if shared else 1
@@ -118,11 +141,26 @@ class Unroll(Block):
 
     def forward(self, x: Tensor, problem: Problem) -> Tensor:
         for _ in range(self.repeats):
-            for i, block in enumerate(self.blocks, start=1):
-                x = block(x, problem)
-                if i % self.per_pass == 0:
-                    problem.show(x)
+            for first in range(0, len(self.blocks), self.per_pass):
+                x = run_pass(self._pass, first, x, problem, checkpointing=self.checkpointing)
+                problem.show(x)
         return x
+
+    def _pass(self, first: int, x: Tensor, problem: Problem) -> Tensor:
+        for block in self.blocks[first : first + self.per_pass]:
+            x = block(x, problem)
+        return x
+
+
+def run_pass(step: Callable[..., T], *state: Any, checkpointing: bool) -> T:
+    """`step(*state)`; if `checkpointing`, run a second time for the gradient instead of recorded.
+
+    References:
+        Chen et al., Training deep nets with sublinear memory cost, arXiv:1604.06174 (2016), Sec. 3.
+    """
+    if not (checkpointing and torch.is_grad_enabled()):
+        return step(*state)
+    return cast(T, checkpoint(step, *state, use_reentrant=False))
 
 
 def regularised_normal(A: LinearSystem, lam: Tensor | float) -> LinearSystem:

@@ -17,11 +17,14 @@ class Chain(Recon):
         blocks: Blocks of one pass, e.g. `Denoise` then `DataConsistency` (which is MoDL).
         n: Number of passes.
         shared: Whether all passes share one set of weights.
+        checkpointing: Whether to save memory in training, see `Unroll`.
     """
 
-    def __init__(self, blocks: list[Block], n: int = 1, shared: bool = True) -> None:
+    def __init__(
+        self, blocks: list[Block], n: int = 1, shared: bool = True, checkpointing: bool = False
+    ) -> None:
         super().__init__()
-        self.unroll = Unroll(blocks, n, shared)
+        self.unroll = Unroll(blocks, n, shared, checkpointing)
 
     def reconstruct(self, problem: Problem) -> Tensor:
         return self.unroll(problem.adjoint, problem)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reconic.recons.base import Problem, Recon
-from reconic.recons.blocks import DataConsistency, Denoise
+from reconic.recons.blocks import DataConsistency, Denoise, run_pass
 
 __all__ = ["MoDL"]
 
@@ -27,6 +27,8 @@ class MoDL(Recon):
         cg_tol: Relative residual at which CG stops.
         share_lam: Whether all passes share one λ.
         start: First image: the adjoint Aᴴy, or cgsense with a small, learned λ of its own.
+        checkpointing: Whether to keep only the image after each pass for back-propagation and to
+            compute the rest again: memory of one pass, up to half more time.
 
     References:
         Aggarwal et al., MoDL, IEEE TMI 38:394 (2019), Eqs. 8-11, Fig. 1.
@@ -41,11 +43,13 @@ class MoDL(Recon):
         cg_tol: float = 1e-4,
         share_lam: bool = True,
         start: Literal["adjoint", "cgsense"] = "adjoint",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         if n_unrolls < 1:
             raise ValueError(f"MoDL: `n_unrolls` must be at least 1, got {n_unrolls}.")
         self.n_unrolls = n_unrolls
+        self.checkpointing = checkpointing
         self.denoise = Denoise(network)
         self.consistency = nn.ModuleList(
             DataConsistency(lam, cg_iter, cg_tol) for _ in range(1 if share_lam else n_unrolls)
@@ -57,6 +61,10 @@ class MoDL(Recon):
         if self.start is not None:
             x = self.start(torch.zeros_like(x), problem)  # pulled to zero: CG-SENSE
         for i in range(self.n_unrolls):
-            x = self.consistency[i % len(self.consistency)](self.denoise(x, problem), problem)
+            x = run_pass(self._pass, i, x, problem, checkpointing=self.checkpointing)
             problem.show(x)
         return x
+
+    def _pass(self, i: int, x: Tensor, problem: Problem) -> Tensor:
+        consistency = self.consistency[i % len(self.consistency)]
+        return consistency(self.denoise(x, problem), problem)
