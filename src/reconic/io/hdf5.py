@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -17,6 +19,8 @@ from reconic.io.measurement import (
     sampling_mask,
 )
 
+_KINDS = {"ksp": "biufc", "masks": "biuf", "maps": "biufc", "imgs": "biufc"}  # of NumPy dtypes
+
 
 def read(path: Path, index: int) -> Measurement:
     """Read example `index`: `ksp`, and `maps`, `masks` and `imgs` where the file has them.
@@ -24,27 +28,24 @@ def read(path: Path, index: int) -> Measurement:
     A stored mask multiplies the k-space, which may be fully sampled.
     """
     checked_file(path)
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(
-            f"read_kspace: {path.name} must be a whole HDF5 file, got one that cannot be opened "
-            f"({error}). It may be cut short; copy it again."
-        ) from error
-    with file:
-        stored = file.get("ksp")
-        if not isinstance(stored, h5py.Dataset) or not stored.shape:
-            raise KeyError(
-                f"read_kspace: {path.name} must have the data set 'ksp', got the keys "
-                f"{', '.join(map(repr, file)) or '(none)'}. Rename the one with k-space."
-            )
-        index = checked_index(index, stored.shape[0], path)
-        ksp = checked_kspace(np.asarray(stored[index]), path)
-        space = ksp.shape[1:]
-        mask = _example(file, "masks", index, space, np.float32)
-        maps = _example(file, "maps", index, ksp.shape, np.complex64)
-        reference = _example(file, "imgs", index, space, np.complex64)
-    mask = sampling_mask(ksp) if mask is None else np.broadcast_to(mask, space).copy()
+    with intact("read_kspace", str(path)), h5py.File(path, "r") as file:
+        keys = list(file)
+        arrays = {key: file.get(key) for key in _KINDS}
+        found = {k: (v.shape, v.dtype) for k, v in arrays.items() if isinstance(v, h5py.Dataset)}
+    shapes = {key: tuple(shape) for key, (shape, _) in found.items() if shape}
+    if "ksp" not in shapes:
+        raise KeyError(
+            f"read_kspace: {path.name} must have the data set 'ksp', got the keys "
+            f"{', '.join(map(repr, keys)) or '(none)'}. Rename the one with k-space."
+        )
+    index = checked_index(index, shapes["ksp"][0], path)
+    _check({key: (shapes[key], found[key][1]) for key in shapes}, index)
+    with intact("read_kspace", f"example {index} of {path}"), h5py.File(path, "r") as file:
+        example = {key: np.asarray(file[key][index]) for key in shapes}  # pyright: ignore
+    ksp = checked_kspace(example["ksp"], path)
+    mask = _single(example, "masks", path)
+    mask = sampling_mask(ksp) if mask is None else np.broadcast_to(mask, ksp.shape[1:]).copy()
+    maps, reference = _single(example, "maps", path), _single(example, "imgs", path)
     return Measurement(ksp * mask, maps, mask, reference)
 
 
@@ -54,21 +55,56 @@ def write(path: Path, x: np.ndarray) -> None:
         file.create_dataset("imgs", data=x[None])
 
 
-def _example(
-    file: h5py.File, key: str, index: int, shape: tuple[int, ...], dtype: type
-) -> np.ndarray | None:
-    """Example `index` of `key` as `dtype`, None if there is no such data set.
+@contextlib.contextmanager
+def intact(where: str, what: str) -> Iterator[None]:
+    """Turn what h5py raises on a damaged file into an error that names the file.
 
-    Its shape must be `shape`; frame axes may be of length 1, as maps that all frames share are.
+    Args:
+        where: Who reads, the beginning of the message.
+        what: What is read in the block, which does nothing else: the path, or a part of the file.
+
+    Raises:
+        ValueError: If h5py fails in any of its ways.
     """
-    data = file.get(key)
-    if not isinstance(data, h5py.Dataset):
-        return None
-    found = data.shape[1:]
-    fits = len(found) == len(shape) and all(n in (1, m) for n, m in zip(found, shape, strict=True))
-    if index >= data.shape[0] or not fits:
+    try:
+        yield
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"read_kspace: {key!r} must have shape (example, {', '.join(map(str, shape))}) as "
-            f"'ksp' has, got {data.shape}. Write all keys for the same examples."
+            f"{where}: {what} must be of a whole HDF5 file, got one that cannot be read "
+            f"({reason}). It may be cut short; copy it again."
+        ) from error
+
+
+def _check(found: dict[str, tuple[tuple[int, ...], np.dtype]], index: int) -> None:
+    """Check shapes against that of `ksp`, frame axes may be of length 1, and that all are numbers.
+
+    Both before any is read: HDF5 may write beyond the memory for types that it was not meant for.
+    """
+    ksp = found["ksp"][0][1:]
+    expected = {"ksp": ksp, "masks": ksp[1:], "maps": ksp, "imgs": ksp[1:]}
+    for key, (shape, dtype) in found.items():
+        n, *axes = shape
+        fits = len(axes) == len(expected[key]) and all(
+            a in (1, b) for a, b in zip(axes, expected[key], strict=True)
         )
-    return checked_finite(np.asarray(data[index]).astype(dtype), key, Path(file.filename))
+        if index >= n or not fits:
+            raise ValueError(
+                f"read_kspace: {key!r} must have shape (example, "
+                f"{', '.join(map(str, expected[key]))}) as 'ksp' has, got {shape}. Write all keys "
+                "for the same examples."
+            )
+        if dtype.kind not in _KINDS[key]:
+            raise TypeError(
+                f"read_kspace: {key!r} must be {'real ' * (key == 'masks')}numbers, got {dtype}. "
+                "Convert it."
+            )
+
+
+def _single(example: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray | None:
+    """Array of an example in single precision, checked to be finite; None if there is none."""
+    if key not in example:
+        return None
+    with np.errstate(over="ignore"):  # what single precision cannot hold becomes Inf, refused
+        single = example[key].astype(np.float32 if key == "masks" else np.complex64)
+    return checked_finite(single, key, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from reconic.calibrate import espirit
 from reconic.io import Measurement, read_cfl, read_kspace, sampling_mask
-from reconic.recons import CGSense, Recon, ZeroFilled
-from reconic.recons.holdout import best_lam_by_holdout, hold_out, holdout_error
+from reconic.recons import CGSense, Recon
+from reconic.recons.holdout import hold_out, holdout_error, minimise_over_lam
 from reconic.systems import CartesianMRI
-from reconic.train.load import load_run
+from reconic.train.methods import find_method
 
 __all__ = ["Reconstruction", "Scan", "apply_method", "estimate_maps", "reconstruct_file"]
 
@@ -73,8 +73,8 @@ class Scan:
             kept, held = hold_out(mask, holdout, n_calib, seed)
             self.split = torch.from_numpy(kept), torch.from_numpy(held)
 
-    def best_lam(self) -> float:
-        """λ of CG-SENSE that predicts the held-out samples best.
+    def best_lam(self, make: Callable[[float], Recon] = CGSense) -> float:
+        """λ of a recon, CG-SENSE if none is given, that predicts the held-out samples best.
 
         Raises:
             ValueError: If no samples are held out.
@@ -84,7 +84,12 @@ class Scan:
                 "Scan: `holdout` must be positive to choose λ by held-out samples, got 0. "
                 "Give λ as a number, or hold some samples out."
             )
-        return best_lam_by_holdout(self.y, self.maps, *self.split, self.n_space)[0]
+        kept, held = self.split
+
+        def cost(lam: float) -> float:
+            return holdout_error(make(lam), self.y, self.maps, kept, held, self.n_space)
+
+        return minimise_over_lam(cost)[0]
 
     def reconstruct(self, name: str, recon: Recon) -> Reconstruction:
         """Image from all samples, and the error of the held-out ones if they are not used."""
@@ -116,22 +121,24 @@ def reconstruct_file(
 
     Args:
         ksp: k-space: .npy (coil, [frames,] [nz,] ny, nx), BART's .cfl, or DeepInPy's HDF5.
-        method: Methods with commas between: zerofilled, cgsense, or the folder of a training run.
-        lam: λ of CG-SENSE; auto takes the one that predicts held-out samples best.
+        method: Methods with commas between: zerofilled; cgsense; wavelet (compressed sensing);
+            zeroshot or dip (networks fitted to this scan); the folder of a training run; a JSON or
+            YAML file with a recon that needs no training.
+        lam: λ of cgsense and wavelet; auto takes the one that predicts held-out samples best.
         maps: Coil maps: a .npy or .cfl file, or espirit to estimate them even if there are some.
         n_maps: Sets of maps for ESPIRiT.
         n_calib: Side of the calibration centre; by default what is fully sampled, up to 24.
         n_space: Number of spatial axes; by default all axes after the coils.
         index: Which example of an HDF5 file.
         holdout: Fraction of the samples outside the centre to judge by; 0 judges nothing.
-        seed: Seed of the held-out samples.
+        seed: Seed of the held-out samples, and of networks fitted to the scan.
 
     Returns:
         What was read, and the reconstructions by name, the zero-filled image first.
     """
     names = [name.strip() for name in method.split(",") if name.strip()]
     for name in names:
-        _check_method(name)
+        find_method(name)  # a misspelt one is better told before the work starts
     scan = read_kspace(ksp, index)
     mask = scan.mask if scan.mask is not None else sampling_mask(scan.ksp)
     n_space = scan.ksp.ndim - 1 if n_space is None else n_space
@@ -143,23 +150,30 @@ def reconstruct_file(
     problem = Scan(scan.ksp, coil_maps, mask, n_space, holdout, n_calib or 24, seed)
     wanted = ["zerofilled", *(name for name in names if name != "zerofilled")]
     value = None if lam == "auto" else lam
-    return scan, unique_names(apply_method(problem, name, value) for name in wanted)
+    return scan, unique_names(apply_method(problem, name, value, seed) for name in wanted)
 
 
-def apply_method(scan: Scan, method: str, lam: float | None = None) -> Reconstruction:
-    """Reconstruct a scan by "zerofilled", "cgsense", or the trained recon of a run folder.
+def apply_method(
+    scan: Scan, method: str, lam: float | None = None, seed: int = 0
+) -> Reconstruction:
+    """Reconstruct a scan by a method.
 
     Args:
         scan: What was measured.
-        method: Name of the method, or path of the run folder.
-        lam: λ of CG-SENSE; None takes the one that predicts the held-out samples best.
+        method: Name of the method, run folder or file; see `find_method`.
+        lam: λ of the methods that have one to choose; None takes the one that predicts the
+            held-out samples best.
+        seed: Seed of networks that are fitted to the scan.
     """
-    if method == "zerofilled":
-        return scan.reconstruct("Zero-filled", ZeroFilled())
-    if method == "cgsense":
-        return scan.reconstruct("CG-SENSE", CGSense(scan.best_lam() if lam is None else lam))
-    recon = load_run(method)
-    return scan.reconstruct(type(recon).__name__, recon)
+    n_core = len(scan.A.in_shape)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        found = find_method(
+            method, scan.n_space, math.prod(scan.A.in_shape[: n_core - scan.n_space])
+        )
+        if found.tunes and lam is None:
+            lam = scan.best_lam(found.make)
+        return scan.reconstruct(found.title, found.make(math.nan if lam is None else lam))
 
 
 def estimate_maps(
@@ -204,14 +218,6 @@ def unique_names(found: Iterable[Reconstruction]) -> dict[str, Reconstruction]:
 def _combined(x: Tensor) -> Tensor:
     """Sets (set, …) as one image: their root sum of squares, with the phase of the first."""
     return torch.polar(torch.linalg.vector_norm(x, dim=0), x[0].angle())
-
-
-def _check_method(name: str) -> None:
-    if name not in ("zerofilled", "cgsense") and not Path(name, "config.yaml").is_file():
-        raise ValueError(
-            f"recon: `method` must be zerofilled, cgsense or a run folder with commas between, got "
-            f"{name!r}. Give a folder that `reconic train` made, such as logs/NAME/version_0."
-        )
 
 
 def _read_maps(path: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,14 +11,15 @@ def augment(example: dict[str, np.ndarray], rng: np.random.Generator) -> dict[st
     """Turn an example by random reversals, a transposition if it is square, and a global phase.
 
     Args:
-        example: `x`, `y`, `maps` and `mask`, of which the last two axes are space or k-space.
+        example: `y`, and `x`, `maps` and `mask` where there are any, of which the last two axes
+            are space or k-space.
         rng: Source of randomness.
 
     Returns:
         The example with the same keys, y = A x as before.
     """
     axes = [axis for axis in (-2, -1) if rng.uniform() < 0.5]
-    square = example["x"].shape[-1] == example["x"].shape[-2]
+    square = example["y"].shape[-1] == example["y"].shape[-2]
     transposed = rng.uniform() < 0.5 and square
     phase = np.complex64(np.exp(2j * np.pi * rng.uniform()))
 
@@ -28,7 +29,7 @@ def augment(example: dict[str, np.ndarray], rng: np.random.Generator) -> dict[st
         return np.swapaxes(a, -1, -2) if transposed else a
 
     turned = {name: turn(a) for name, a in example.items()}
-    return {**turned, "x": turned["x"] * phase, "y": turned["y"] * phase}
+    return {name: a * phase if name in ("x", "y") else a for name, a in turned.items()}
 
 
 def reverse(a: np.ndarray, axis: int) -> np.ndarray:

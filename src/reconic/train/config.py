@@ -30,6 +30,7 @@ _DEFAULTS: dict[str, Any] = {
     "trainer.log_every_n_steps": 10,
     "trainer.num_sanity_val_steps": 1,
     "trainer.enable_model_summary": False,
+    "trainer.inference_mode": False,  # recons may need gradients inside
     "trainer.gradient_clip_val": 1.0,
 }
 
@@ -43,6 +44,12 @@ def train_parser(prog: str = "reconic train") -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--config", action="config", help="JSON or YAML file with any of the keys.")
+    parser.add_argument(
+        "--notes",
+        type=str,
+        default="",
+        help="What the configuration is for and the figures to expect; kept with the run.",
+    )
     parser.add_function_arguments(fit, skip={"data", "system", "trainer", "config"})
     parser.add_argument(
         "--system.class_path",
@@ -58,7 +65,10 @@ def train_parser(prog: str = "reconic train") -> ArgumentParser:
     )
     parser.add_class_arguments(ReconData, "data")
     parser.add_class_arguments(
-        lightning.Trainer, "trainer", instantiate=False, skip={"logger", "default_root_dir"}
+        lightning.Trainer,
+        "trainer",
+        instantiate=False,
+        skip={"logger", "default_root_dir", "enable_checkpointing"},
     )
     parser.set_defaults(_DEFAULTS)
     return parser
@@ -69,7 +79,8 @@ def prepare(parser: ArgumentParser, config: Namespace) -> dict[str, Any]:
     system = SystemFactory(config.system.class_path, dict(config.system.init_args))
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     made = vars(parser.instantiate(config))
-    made.pop("config", None)
+    for name in ("config", "notes"):
+        made.pop(name, None)
     text = parser.dump(config, skip_unset=False)
     if made["data"].seed is None:
         made["data"].seed = config.seed

@@ -2,90 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.nn.functional import pad
+from torch.utils.data import DataLoader, Dataset
 
+from reconic.train.arrays import SystemDataset
 from reconic.train.dataset import ReconDataset
+from reconic.train.interrupt import ignore_signals
+from reconic.train.masks import RandomMask
+from reconic.train.sampler import EpochSampler
 
-__all__ = ["EpochSampler", "ReconData", "collate"]
+__all__ = ["ReconData", "collate"]
 
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Pairs (epoch, index) in an order that depends on the seed and the epoch alone.
-
-    The epoch travels with the index, so worker processes that live on know it.
-
-    Args:
-        n: Number of examples.
-        shuffle: Whether to draw a new order each epoch.
-        seed: Seed of the orders.
-    """
-
-    def __init__(self, n: int, shuffle: bool, seed: int) -> None:
-        self.n = n
-        self.shuffle = shuffle
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Tell which epoch the next iteration is; Lightning calls it."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Go through all examples once."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = (
-            torch.randperm(self.n, generator=generator) if self.shuffle else torch.arange(self.n)
-        )
-        epoch = self.epoch
-        return ((epoch, i) for i in order.tolist())
-
-    def __len__(self) -> int:
-        """Number of examples."""
-        return self.n
+_MRI = ("maps", "mask")
 
 
 def collate(items: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """Stack items to a batch, without the coils that are zero in all of them.
+    """Stack items to a batch, with as many coils as the one with most of them has.
 
-    Coils with zero maps contribute nothing to the image: data with a varying number of coils are
-    stored with zeros, and this is where the zeros stop to cost time.
+    Coils whose maps are zero contribute nothing to the image. They are left out of each item, and
+    appended where others have more, with zero k-space: the adjoint, the system applied to any
+    image, and so every loss, are the same with them as without.
     """
-    batch = torch.utils.data.default_collate(items)
-    maps, y = batch["maps"], batch["y"]
-    coil = 1 + maps.ndim - y.ndim  # a set axis may come before it
-    others = tuple(axis for axis in range(maps.ndim) if axis != coil)
-    used = (maps != 0).any(dim=others)
-    if used.any() and not used.all():
-        used = used.nonzero().squeeze(1)
-        batch["maps"] = maps.index_select(coil, used)
-        batch["y"] = y.index_select(1, used)
-    return batch
+    if "maps" not in items[0]:
+        return torch.utils.data.default_collate(items)
+    trimmed = [_without_zero_coils(item) for item in items]
+    most = max(len(item["y"]) for item in trimmed)
+    return torch.utils.data.default_collate([_with_coils(item, most) for item in trimmed])
+
+
+def _coil_axis(item: dict[str, Any]) -> int:
+    return item["maps"].ndim - item["y"].ndim  # a set axis may come before it
+
+
+def _without_zero_coils(item: dict[str, Any]) -> dict[str, Any]:
+    maps, coil = item["maps"], _coil_axis(item)
+    used = (maps != 0).any(dim=tuple(a for a in range(maps.ndim) if a != coil))
+    if used.all() or not used.any():
+        return item
+    used = used.nonzero().squeeze(1)
+    return {**item, "maps": maps.index_select(coil, used), "y": item["y"].index_select(0, used)}
+
+
+def _with_coils(item: dict[str, Any], n_coils: int) -> dict[str, Any]:
+    y, maps = item["y"], item["maps"]
+    if len(y) == n_coils:
+        return item
+    more = (0, 0) * (y.ndim - 1) + (0, n_coils - len(y))  # of the coil axis, counted from behind
+    return {**item, "y": pad(y, more), "maps": pad(maps, more)}
 
 
 class ReconData(lightning.LightningDataModule):
     """Training, validation and test examples from HDF5 files in DeepInPy's layout.
 
+    For a system other than Cartesian MRI the files hold its arrays under the names of its fields;
+    see `SystemDataset`.
+
+    A checkpoint holds the position in the training examples: Lightning asks `state_dict` for it,
+    and a run that resumes goes on with the next batch of the same epoch, in the same order.
+
     Args:
-        train: File with the training examples.
-        val: File with the validation examples, always read in order.
-        test: File with the test examples, always read in order.
+        train: File with the training examples, or a folder of files, which may differ in size and
+            number of coils; examples of a batch have one size.
+        val: File or folder with the validation examples, always read in order.
+        test: File or folder with the test examples, always read in order.
         batch_size: Number of examples of a training batch; validation and test use 1.
         num_workers: Number of processes that read ahead, for each of the three; 0 reads in the
             training process.
         shuffle: Whether to shuffle the training examples, anew each epoch, by `seed`.
+        drop_last: Whether to leave out training batches that are not full.
         augment: Whether to flip, transpose and give a random phase to training examples.
+        mask: Draws sampling masks in place of those stored: PoissonDisc, VariableDensityLines,
+            UniformLines or your own; for k-space that is fully sampled. Training examples get a new
+            one in each epoch, the others keep theirs. Null uses the stored masks.
+        maps: Whether coil maps are those "stored" or estimated by "espirit" from each 2-D example.
+        inverse_crime: Number of space axes, 2 or 3, over which to compute k-space from `imgs` and
+            `maps`, for files without `ksp` or with another one; null reads `ksp`.
         stdev: Standard deviation of complex noise to add to the k-space, in its units, anew at each
             access, by `seed`, epoch and index. 0 for files whose k-space is noisy already.
         limit_train: Largest number of training examples to use; null uses all.
         limit_val: Largest number of validation examples to use.
         limit_test: Largest number of test examples to use.
-        seed: Seed of order, noise and augmentation; null takes the run's.
+        seed: Seed of order, noise, masks and augmentation; null takes the run's.
+
+    Raises:
+        ValueError: If `batch_size` or `num_workers` is out of range.
     """
 
     def __init__(
@@ -96,7 +102,11 @@ class ReconData(lightning.LightningDataModule):
         batch_size: int = 1,
         num_workers: int = 1,
         shuffle: bool = True,
+        drop_last: bool = False,
         augment: bool = False,
+        mask: RandomMask | None = None,
+        maps: Literal["stored", "espirit"] = "stored",
+        inverse_crime: Literal[2, 3] | None = None,
         stdev: float = 0.0,
         limit_train: int | None = None,
         limit_val: int | None = None,
@@ -114,38 +124,93 @@ class ReconData(lightning.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.shuffle = shuffle
+        self.drop_last = drop_last
         self.augment = augment
+        self.mask = mask
+        self.maps: Literal["stored", "espirit"] = maps
+        self.inverse_crime: Literal[2, 3] | None = inverse_crime
         self.stdev = stdev
         self.seed = seed
+        self.fields: Sequence[str] = _MRI  # names of the system's arrays, which a run fills in
+        self._position: dict[str, int] | None = None  # where a resumed run begins
+        self._sampler: EpochSampler | None = None
 
-    def dataset(self, split: str) -> ReconDataset:
+    def dataset(self, split: str) -> ReconDataset | SystemDataset:
         """Examples of "train", "val" or "test"."""
-        augmented = self.augment and split == "train"
+        if not set(self.fields) <= set(_MRI):
+            return self._system_dataset(split)
         return ReconDataset(
-            self.paths[split], self.stdev, self.limits[split], augmented, self.seed or 0
+            self.paths[split],
+            self.stdev,
+            self.limits[split],
+            self.augment and split == "train",
+            self.seed or 0,
+            self.mask,
+            self.maps,
+            self.inverse_crime,
+        )
+
+    def _system_dataset(self, split: str) -> SystemDataset:
+        """Examples of a system other than Cartesian MRI."""
+        choices = {
+            "augment": self.augment,
+            "mask": self.mask is not None,
+            "maps": self.maps != "stored",
+            "inverse_crime": self.inverse_crime is not None,
+        }
+        wrong = [name for name, chosen in choices.items() if chosen]
+        if wrong:
+            raise ValueError(
+                f"data: {', '.join(wrong)} must be left out for a system of the arrays "
+                f"{', '.join(self.fields)}, got them set. They know Cartesian MRI alone."
+            )
+        return SystemDataset(
+            self.paths[split], self.fields, self.stdev, self.limits[split], self.seed or 0
         )
 
     def train_dataloader(self) -> DataLoader:
-        """Batches of training examples."""
-        return self._loader("train", self.batch_size, self.shuffle)
+        """Batches of training examples, from the position of a loaded checkpoint on."""
+        dataset = self.dataset("train")
+        self._sampler = EpochSampler(
+            dataset.groups(), self.batch_size, self.shuffle, self.seed or 0, self.drop_last
+        )
+        if self._position is not None:
+            self._sampler.load_state_dict(self._position)
+            self._position = None
+        return self._loader(dataset, batch_sampler=self._sampler)
 
     def val_dataloader(self) -> DataLoader:
-        """Validation examples one by one, in order."""
-        return self._loader("val", 1, shuffle=False)
+        """Validation examples one by one, in order; the same in every epoch."""
+        return self._loader(self.dataset("val"))
 
     def test_dataloader(self) -> DataLoader:
         """Test examples one by one, in order."""
-        return self._loader("test", 1, shuffle=False)
+        return self._loader(self.dataset("test"))
 
-    def _loader(self, split: str, batch_size: int, shuffle: bool) -> DataLoader:
-        dataset = self.dataset(split)
-        varies = split == "train"  # validation and test examples are the same in every epoch
+    def state_dict(self) -> dict[str, Any]:
+        """Position in the training examples: the epoch, and the batches of it trained on."""
+        if self._sampler is None or self.trainer is None:
+            return {}
+        return self._sampler.state_dict(self.trainer.num_training_batches)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next training loader begin at a position that `state_dict` gave."""
+        self._position = dict(state_dict) or None
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002
+        """Count the batches that training gets: the loader itself is ahead of it."""
+        if self._sampler is not None and self.trainer is not None and self.trainer.training:
+            self._sampler.done()
+        return batch
+
+    def _loader(self, dataset: Dataset, batch_sampler: EpochSampler | None = None) -> DataLoader:
         return DataLoader(
             dataset,
-            batch_size=batch_size,
-            sampler=EpochSampler(len(dataset), shuffle, self.seed or 0) if varies else None,
+            batch_sampler=batch_sampler,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             collate_fn=collate,
+            worker_init_fn=ignore_signals,
             pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # the global one belongs to what is trained
         )

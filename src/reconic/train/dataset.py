@@ -1,45 +1,60 @@
-"""Examples from an HDF5 file in DeepInPy's layout, read one by one and only when asked for."""
+"""Examples from HDF5 files in DeepInPy's layout, read one by one and only when asked for."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import h5py
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from reconic._array import fftc
+from reconic.calibrate import espirit
+from reconic.io import sampling_mask
 from reconic.train.augment import augment
+from reconic.train.files import ExampleFile, Handles, example_files
+from reconic.train.masks import RandomMask
 
 __all__ = ["ReconDataset"]
 
-_KEYS = {"imgs": "x", "ksp": "y", "maps": "maps", "masks": "mask"}  # key in the file: in an item
+_NAMES = {"imgs": "x", "ksp": "y", "maps": "maps", "masks": "mask"}  # key in a file: in an item
+_LEAST_SAMPLED = 0.5  # of k-space that is to be undersampled; zero-filled edges are usual
 
 
 class ReconDataset(Dataset):
-    """Examples with the keys `imgs`, `maps`, `masks` and `ksp`, the first axis of each the example.
+    """Examples with the keys `ksp`, `imgs`, `maps` and `masks`, the first axis of each the example.
 
-    The file is opened by the process that reads, at its first access, and the handle never travels
-    to another process. Item i is a dict of complex64 `x ([frames,] [nz,] ny, nx)`, `y` and `maps
-    (coil, [frames,] [nz,] ny, nx)`, float32 `mask`, and the `index`. Measurements are y = mask ·
-    (ksp + noise). The names are those of a System's fields, so a system is made of an item.
+    Item i is a dict of complex64 `x ([set,] [frames,] [nz,] ny, nx)`, `y (coil, [frames,] [nz,] ny,
+    nx)` and `maps ([set,] coil, [frames,] [nz,] ny, nx)`, float32 `mask`, and the `index`. The
+    names are those of a System's fields, so a system is made of an item. A file without `imgs`
+    gives items without `x`. Without `masks` the mask is 1 where any coil is non-zero.
+
+    In this order: noise is added to `ksp`; image, maps, mask and k-space are turned together; a new
+    mask is drawn; measurements are y = mask · k-space, and zero in coils that have zero maps; maps
+    are estimated from them. Whatever is random depends on `seed`, epoch and index alone.
+
+    Files are opened by the process that reads, when it first needs them, a few at a time.
 
     Args:
-        path: HDF5 file.
-        stdev: Standard deviation of the complex noise to add to the k-space, in its units. The
-            noise depends on `seed`, epoch and index alone; a file with the key `noise` gives its
-            own, of unit variance in real and imaginary part, instead.
+        path: HDF5 file, or a folder of them, which may differ in size and number of coils.
+        stdev: Standard deviation of the complex noise to add to the k-space, in its units; a file
+            with the key `noise` gives its own, of unit variance in real and imaginary part.
         limit: Largest number of examples to use, from the first on; None uses all.
         augmented: Whether to flip and transpose (square images only) examples at random and to
-            give them a random global phase, exactly: image, maps, mask and k-space change alike.
-        seed: Seed of noise and augmentation.
+            give them a random global phase, exactly.
+        seed: Seed of noise, masks and augmentation.
+        mask: Draws masks in place of those stored, for k-space that is fully sampled.
+        maps: "stored", or "espirit" to estimate maps from the fully sampled centre of each 2-D
+            example's measurements.
+        inverse_crime: Number of space axes over which to compute k-space from `imgs` and `maps`,
+            where the file has others or none; None reads `ksp`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        KeyError: If a key is missing; lists those found.
-        ValueError: If shapes do not fit, or `stdev` or `limit` is out of range.
+        KeyError: If `ksp`, or stored `maps`, are missing; lists the keys found.
+        TypeError: If a key is of a wrong kind.
+        ValueError: If a file is broken, shapes do not fit, or `stdev` or `limit` is out of range.
     """
 
     def __init__(
@@ -49,6 +64,9 @@ class ReconDataset(Dataset):
         limit: int | None = None,
         augmented: bool = False,
         seed: int = 0,
+        mask: RandomMask | None = None,
+        maps: Literal["stored", "espirit"] = "stored",
+        inverse_crime: Literal[2, 3] | None = None,
     ) -> None:
         if stdev < 0:
             raise ValueError(f"ReconDataset: `stdev` must not be negative, got {stdev}.")
@@ -56,105 +74,138 @@ class ReconDataset(Dataset):
             raise ValueError(
                 f"ReconDataset: `limit` must be at least 1, got {limit}. Use null for all."
             )
-        self.path = Path(path)
         self.stdev = stdev
         self.augmented = augmented
         self.seed = seed
-        self._open: tuple[int, h5py.File] | None = None  # process id and its handle
-        with _open_file(self.path) as file:
-            n = _check(file, self.path)
-            self.has_noise = "noise" in file
+        self.mask = mask
+        self.maps = maps
+        self.inverse_crime = inverse_crime
+        self.files = [ExampleFile(p, inverse_crime is not None) for p in example_files(path)]
+        for file in self.files:
+            self._check_maps(file)
+        self._ends = np.cumsum([file.n for file in self.files])
+        n = int(self._ends[-1])
         self.n = n if limit is None else min(n, limit)
+        self._handles = Handles()
 
     def __len__(self) -> int:
         """Number of examples."""
         return self.n
 
     def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Any]:
-        """Example by index, or by (epoch, index) where noise and augmentation change per epoch."""
+        """Example by index, or by (epoch, index) where what is random changes per epoch.
+
+        Raises:
+            IndexError: If there is no such example.
+            ValueError: If the file is damaged there, or holds NaN or Inf.
+        """
         epoch, index = item if isinstance(item, tuple) else (0, item)
         if not -self.n <= index < self.n:
             raise IndexError(f"ReconDataset: index must be below {self.n}, got {index}.")
         index %= self.n
-        file = self._file()
-        kinds = {"masks": np.float32}
-        example = {
-            name: np.asarray(file[key][index]).astype(kinds.get(key, np.complex64))
-            for key, name in _KEYS.items()
-        }
-        rng = np.random.default_rng((self.seed, epoch, index))
-        if self.stdev > 0:
-            example["y"] = example["y"] + self._noise(file, index, rng)
-        example["y"] = example["y"] * example["mask"]
+        entropy = (self.seed, epoch, index)
+        rng = np.random.default_rng(entropy)
+        example = self._read(index, rng)
         if self.augmented:
+            plane = np.ones(example["y"].shape[-2:], np.float32)
+            example["mask"] = example["mask"] * plane  # its lines may turn from rows to columns
             example = augment(example, rng)
-        tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in example.items()}
+        try:
+            tensors = self._measured(example, np.random.default_rng((*entropy, 1)))
+        except ValueError as error:
+            file, within = self._locate(index)
+            raise ValueError(f"ReconDataset: example {within} of {file.path}: {error}") from error
         return {**tensors, "index": index}
 
-    def _noise(self, file: Any, index: int, rng: np.random.Generator) -> np.ndarray:
-        if self.has_noise:
-            noise = np.asarray(file["noise"][index])
-        else:
-            shape = file["ksp"].shape[1:]
-            noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
-        return (noise * (self.stdev / np.sqrt(2))).astype(np.complex64)
+    def groups(self) -> np.ndarray:
+        """For each example a number that those share which can be in a batch together.
 
-    def _file(self) -> Any:
-        """Handle of this process; one that a fork inherited is left alone and opened anew."""
-        if self._open is None or self._open[0] != os.getpid():
-            self._open = (os.getpid(), _open_file(self.path))
-        return self._open[1]
+        They have the same arrays of the same shapes, the number of coils aside.
+        """
+        layouts: dict[tuple[Any, ...], int] = {}
+        numbers = [layouts.setdefault(_layout(file), len(layouts)) for file in self.files]
+        return np.repeat(numbers, [file.n for file in self.files])[: self.n]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """State to pickle, without the open file."""
-        return {**self.__dict__, "_open": None}
+    def _read(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Arrays of an example with k-space that is noisy, but not masked yet."""
+        file, within = self._locate(index)
+        handle = self._handles(file.path)
+        simulated = self.inverse_crime is not None
+        unused = "ksp" if simulated else "maps" if self.maps == "espirit" else None
+        keys = [key for key in _NAMES if key in file.shapes and key != unused]
+        example = {_NAMES[key]: file.read(handle, key, within) for key in keys}
+        if self.inverse_crime is not None:
+            axes = tuple(range(-self.inverse_crime, 0))
+            example["y"] = fftc(example["maps"] * example["x"], axes)
+        if "mask" not in example:
+            example["mask"] = sampling_mask(example["y"])
+        if self.stdev > 0:
+            if "noise" in file.shapes:
+                noise = file.read(handle, "noise", within)
+            else:
+                shape = example["y"].shape
+                noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+            noise = (noise * (self.stdev / np.sqrt(2))).astype(np.complex64)
+            example["y"] = (example["y"] + noise) * _used_coils(example)
+        return example
 
+    def _measured(
+        self, example: dict[str, np.ndarray], rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Example as it is measured: masked, with estimated maps if these are asked for."""
+        if self.mask is not None:
+            mask = self.mask(example["y"].shape[1:], rng)
+            example = {**example, "mask": mask * _fully_sampled(example["y"])}
+        example = {**example, "y": example["y"] * example["mask"]}
+        tensors = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in example.items()}
+        if self.maps == "espirit":
+            tensors["maps"] = espirit(tensors["y"], n_calib=None)
+        return tensors
 
-def _open_file(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"ReconDataset: `path` must be an HDF5 file, got {str(path)!r}, which is no file. "
-            "Check the path, or make example data with `reconic simulate`."
-        )
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(
-            f"ReconDataset: `path` must be a whole HDF5 file, got {str(path)!r}, which cannot be "
-            f"opened ({error}). It may be cut short; make or copy it again."
-        ) from error
+    def _locate(self, index: int) -> tuple[ExampleFile, int]:
+        """File of an example, and its index in there."""
+        i = int(np.searchsorted(self._ends, index, side="right"))
+        return self.files[i], index - int(self._ends[i]) + self.files[i].n
 
-
-def _check(file: Any, path: Path) -> int:
-    """Number of examples, after checking that keys and shapes are there and fit."""
-    missing = [key for key in _KEYS if key not in file]
-    if missing:
-        raise KeyError(
-            f"ReconDataset: {path} must have the keys {', '.join(_KEYS)}, got "
-            f"{', '.join(sorted(file)) or 'none'}. Missing: {', '.join(missing)}."
-        )
-    shape = {
-        key: tuple(file[key].shape) for key in [*_KEYS, *(["noise"] if "noise" in file else [])]
-    }
-    n, *_, ny, nx = shape["ksp"]
-    for key, found in shape.items():
-        lengths = ({ny}, {nx}) if key != "masks" else ({ny, 1}, {nx, 1})
-        fits = (
-            len(found) >= 3
-            and found[0] == n
-            and found[-2] in lengths[0]
-            and found[-1] in lengths[1]
-        )
-        if not fits or n == 0:
+    def _check_maps(self, file: ExampleFile) -> None:
+        if self.maps == "espirit" and len(file.shapes["ksp"]) != 3:
             raise ValueError(
-                f"ReconDataset: '{key}' in {path} must have shape ({n or 'N'}, …, {ny}, {nx}) as "
-                f"'ksp' {shape['ksp']} has, got {found}. Write all keys for the same examples."
+                f"ReconDataset: 'ksp' in {file.path} must have shape (example, coil, ny, nx) for "
+                f"`maps` 'espirit', got examples of shape {file.shapes['ksp']}. Store maps instead."
             )
-    image, maps, ksp = (len(shape[k]) for k in ("imgs", "maps", "ksp"))
-    if image + 1 != maps or maps - ksp not in (0, 1):
+        if self.maps == "stored" and "maps" not in file.shapes:
+            raise KeyError(
+                f"ReconDataset: {file.path} must have the key 'maps', got "
+                f"{', '.join(sorted(file.shapes))}. Missing: maps. Set `maps` to "
+                "espirit to have them estimated."
+            )
+
+
+def _fully_sampled(y: np.ndarray) -> np.ndarray:
+    """Where k-space is sampled, checked to be nearly everywhere."""
+    sampled = sampling_mask(y)
+    if sampled.mean() < _LEAST_SAMPLED:
         raise ValueError(
-            f"ReconDataset: 'maps' in {path} must have one axis more, coils, than 'imgs', and "
-            f"'ksp' the axes of 'maps', got imgs {shape['imgs']}, maps {shape['maps']}, ksp "
-            f"{shape['ksp']}. A single coil is a coil axis of length one."
+            "'ksp' must be fully sampled for `mask` to draw masks, got "
+            f"{sampled.mean():.0%} of its samples non-zero. Leave `mask` out to use stored masks."
         )
-    return n
+    return sampled
+
+
+def _used_coils(example: dict[str, np.ndarray]) -> np.ndarray:
+    """1 for coils with any sensitivity, else 0: those are padding and measure nothing."""
+    y = example["y"]
+    maps = example.get("maps", y)
+    coil = maps.ndim - y.ndim  # behind a set axis
+    used = np.any(maps != 0, axis=tuple(a for a in range(maps.ndim) if a != coil))
+    return used.reshape(-1, *[1] * (y.ndim - 1)).astype(np.float32)
+
+
+def _layout(file: ExampleFile) -> tuple[Any, ...]:
+    """Shapes of a file's arrays without the coil axis, which is one before those of `ksp`."""
+    axes = len(file.shapes["ksp"]) - 1
+    return tuple(
+        (key, shape if key in ("imgs", "masks") else (*shape[: -axes - 1], *shape[-axes:]))
+        for key, shape in sorted(file.shapes.items())
+        if key in _NAMES
+    )

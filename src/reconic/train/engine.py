@@ -3,69 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
-import numpy as np
 import yaml
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from reconic.recons import CGSense, Recon, ZeroFilled
+from reconic.recons import Recon
 from reconic.track import RunWriter, environment, new_run, write_json, write_text
-from reconic.train.callbacks import LogImages, ProgressBar
-from reconic.train.data import ReconData, collate
-from reconic.train.evaluate import best_lam, evaluate, means, reconstruct
-from reconic.train.load import load_weights
-from reconic.train.logger import RunLogger
+from reconic.train.comparison import Fit, compare
+from reconic.train.data import ReconData
+from reconic.train.demands import check_data
+from reconic.train.ema import AverageWeights
+from reconic.train.images import Images, LogImages, fixed_examples
+from reconic.train.interrupt import Signals
+from reconic.train.keep import Checkpoint, KeepCheckpoints
+from reconic.train.load import find_checkpoint, load_weights, needs_training
 from reconic.train.losses import Loss
-from reconic.train.module import ReconModule, metric_mode
+from reconic.train.module import ReconModule
 from reconic.train.schedule import Schedule
+from reconic.train.start import begin, check_resumable, describe
+from reconic.train.summary import LogSummary
 from reconic.train.system import SystemFactory
-from reconic.view import comparison
+from reconic.train.trainer import checked, explained, make_trainer, quiet_lightning
 
 __all__ = ["Checkpoint", "Fit", "compare", "fit"]
 
 Baseline = Literal["zero-filled", "cg-sense"]
-_N_IMAGES = 2  # validation examples whose images are logged
-
-
-@dataclass
-class Checkpoint:
-    """Which checkpoints are kept, beside the last one.
-
-    Args:
-        monitor: Validation metric whose best value marks the best checkpoint.
-        resume: Checkpoint of a run, such as its last.ckpt, to go on from in a new run; optimizer,
-            schedule and epoch count go on too.
-    """
-
-    monitor: Literal["nrmse", "psnr", "ssim", "loss"] = "psnr"
-    resume: str | None = None
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a training run ends with.
-
-    Attributes:
-        folder: Run folder.
-        results: Mean NRMSE, PSNR and SSIM over the test examples, for each method.
-        lam: λ of the CG-SENSE baseline; None without it.
-    """
-
-    folder: Path
-    results: dict[str, dict[str, float]]
-    lam: float | None
 
 
 def fit(
@@ -78,6 +47,11 @@ def fit(
     lr_interval: Literal["step", "epoch"] = "epoch",
     trainer: Mapping[str, Any] | None = None,
     checkpoint: Checkpoint = Checkpoint(),  # noqa: B008 (never changed)
+    images: Images = Images(),  # noqa: B008 (never changed)
+    ema: float | None = None,
+    init: str | None = None,
+    freeze: list[str] = [],  # noqa: B006 (never changed)
+    resume: str | None = None,
     baselines: list[Baseline] = ["zero-filled", "cg-sense"],  # noqa: B006 (never changed)
     name: str = "default",
     logdir: str = "logs",
@@ -98,6 +72,13 @@ def fit(
         lr_interval: Whether a scheduler of torch steps after each step or each epoch.
         trainer: Arguments of Lightning's Trainer.
         checkpoint: Which checkpoints are kept.
+        images: Which images are logged.
+        ema: Decay of an exponential moving average of the weights, such as 0.999; the average is
+            what is validated, kept as the result, and tested. Null for none.
+        init: Run folder or checkpoint of the same recon whose weights training starts from.
+        freeze: Patterns of names of parameters that stay as they are, such as "*.network.*".
+        resume: Run folder or checkpoint that a new run goes on from, with optimizer, schedule,
+            average, position and random numbers as if there had been no interruption.
         baselines: Methods to compare with. The λ of CG-SENSE is the one with the best mean PSNR on
             the validation examples.
         name: Name of the run.
@@ -109,97 +90,54 @@ def fit(
         Run folder and results.
 
     Raises:
-        FileNotFoundError: If a data file is missing.
-        ValueError: If data, system and recon do not fit, or a value is out of range.
+        FileNotFoundError: If a data file or checkpoint is missing.
+        ValueError: If data, system, recon and checkpoint do not fit, or a value is out of range.
+        FloatingPointError: If loss or gradient become NaN or infinite; names the examples, the
+            terms, and the last good checkpoint.
+        Interrupted: If SIGTERM or Ctrl-C stopped it; names the checkpoint to resume from.
+        OSError: If the run folder cannot be written to.
     """
     if data.seed is None:
         data.seed = seed
-    n_train, *_ = [len(data.dataset(split)) for split in ("train", "val", "test")]  # all there?
-    if checkpoint.resume is not None and not Path(checkpoint.resume).is_file():
-        raise FileNotFoundError(
-            f"checkpoint: `resume` must be a checkpoint file, got {checkpoint.resume!r}. Give one "
-            "of logs/NAME/version_N/checkpoints."
-        )
-    module = ReconModule(
-        recon, system, loss, optimizer, lr_scheduler, lr_interval, checkpoint.monitor
-    )
+    data.fields = system.arrays
+    monitor = checkpoint.monitor or ("psnr" if loss.needs_truth else "loss")
+    trains = needs_training(recon)
+    check_data(data, loss, monitor, trains, baselines)
+    settings = checked(trainer or {})
+    resumed = begin(recon, init, freeze, resume, trains)
+    module = ReconModule(recon, system, loss, optimizer, lr_scheduler, lr_interval, monitor)
+    n_batches = len(data.train_dataloader()) if trains else 1
+    about = describe(recon, optimizer, n_batches, ema) if trains else {}
+    if resumed is not None:
+        check_resumable(resumed, recon, about)
+    averages = [] if ema is None else [AverageWeights(ema)]
     folder = _new_folder(logdir, name, config)
-    with contextlib.closing(RunWriter(folder)) as writer:
+    with contextlib.closing(RunWriter(folder)) as writer, Signals().handled() as signals:
         if config is not None:
             writer.hparams(yaml.safe_load(config), [f"val/{m}" for m in ("nrmse", "psnr", "ssim")])
-        callbacks = [
-            *_keepers(folder, checkpoint.monitor),
-            LogImages(writer, system, _fixed_examples(data)),
-        ]
-        with _quiet_lightning():
-            n_batches = -(-n_train // data.batch_size)
-            engine = _trainer(dict(trainer or {}), folder, writer, callbacks, n_batches)
-            engine.fit(module, datamodule=data, ckpt_path=checkpoint.resume)
-        best = folder / "checkpoints" / "best.ckpt"
-        if best.is_file():
-            load_weights(recon, best)
+        keeper = KeepCheckpoints(folder / "checkpoints", monitor, checkpoint, signals, about)
+        callbacks: list[Callback] = []
+        if trains:
+            shown = LogImages(writer, system, fixed_examples(data, images.n), images)
+            callbacks = [LogSummary(writer), shown, *averages, keeper]  # these end in this order
+        with quiet_lightning(), explained(folder, keeper.last):
+            engine = make_trainer(settings, folder, writer, callbacks, n_batches)
+            if resumed is not None:
+                keeper.adopt(resumed)
+            if trains:
+                engine.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
+                _load_result(recon, folder)
         _apply_limits(data, engine)
         found = compare(folder, recon, data, system, baselines, str(engine.strategy.root_device))
-        tested = found.results[type(recon).__name__.lower()]
+        tested = found.results.get(type(recon).__name__.lower(), {})
         writer.scalars({f"test/{name}": v for name, v in tested.items()}, engine.global_step)
     return found
 
 
-def compare(
-    folder: Path,
-    recon: Recon,
-    data: ReconData,
-    system: SystemFactory,
-    baselines: Iterable[str],
-    device: str = "cpu",
-) -> Fit:
-    """Compare a trained recon with baselines on the test examples.
-
-    Written into the folder are `results.json` (means), `slices.json` (each example, and the λ of
-    CG-SENSE) and `figures/comparison.png` (the example with the median PSNR).
-
-    Args:
-        folder: Where results go.
-        recon: Trained recon.
-        data: Examples; the validation examples choose the λ of CG-SENSE.
-        system: Forward model of the examples.
-        baselines: "zero-filled", "cg-sense".
-        device: Where to compute.
-    """
-    lam = None
-    recons: dict[str, Recon] = {}
-    for name in baselines:
-        if name == "cg-sense":
-            lam = best_lam(data.val_dataloader(), system, device=device)
-            recons[name] = CGSense(lam)
-        else:
-            recons[name] = ZeroFilled()
-    own = type(recon).__name__.lower()
-    recons[own] = recon
-    found = evaluate(recons, data.test_dataloader(), system, device, progress="Testing")
-    results = means(found)
-    write_json(folder / "slices.json", {"cg-sense lam": lam, "slices": found})
-    write_json(folder / "results.json", results)
-    psnr = found[own]["psnr"]
-    median = int(np.argsort(psnr)[len(psnr) // 2])
-    _figure(folder / "figures" / "comparison.png", recons, data, median, system, device)
-    return Fit(folder, results, lam)
-
-
-def _figure(
-    path: Path,
-    recons: dict[str, Recon],
-    data: ReconData,
-    index: int,
-    system: SystemFactory,
-    device: str,
-) -> None:
-    batch = collate([data.dataset("test")[index]])
-    images = reconstruct(recons, batch, system, device)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    titles = {"zero-filled": "Zero-filled", "cg-sense": "CG-SENSE"}
-    titled = {titles.get(name, type(recons[name]).__name__): x[0] for name, x in images.items()}
-    comparison(titled, batch["x"][0].numpy(), path)
+def _load_result(recon: Recon, folder: Path) -> None:
+    """Load the best weights, or without validation the last; a fast_dev_run has neither."""
+    with contextlib.suppress(FileNotFoundError):
+        load_weights(recon, find_checkpoint(folder))
 
 
 def _new_folder(logdir: str, name: str, config: str | None) -> Path:
@@ -210,69 +148,10 @@ def _new_folder(logdir: str, name: str, config: str | None) -> Path:
     return folder
 
 
-def _fixed_examples(data: ReconData) -> list[dict[str, Tensor]]:
-    """Some validation examples, evenly spaced, whose images are logged."""
-    dataset = data.dataset("val")
-    spaced = {int((i + 0.5) * len(dataset) / _N_IMAGES) for i in range(_N_IMAGES)}
-    return [collate([dataset[i]]) for i in sorted(spaced)]
-
-
-def _keepers(folder: Path, monitor: str) -> list[Callback]:
-    """Callbacks that keep `checkpoints/best.ckpt` and `last.ckpt`, each written anew as a whole."""
-    home = folder / "checkpoints"
-    best = ModelCheckpoint(
-        dirpath=home,
-        filename="best",
-        monitor=f"val/{monitor}",
-        mode=metric_mode(monitor),
-        enable_version_counter=False,
-    )
-    last = ModelCheckpoint(
-        dirpath=home, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
-    return [best, last]
-
-
-def _trainer(
-    settings: dict[str, Any],
-    folder: Path,
-    writer: RunWriter,
-    callbacks: list[Callback],
-    n_batches: int,
-) -> lightning.Trainer:
-    own = settings.pop("callbacks", None) or []
-    every = settings.pop("log_every_n_steps", None) or 10
-    rate = 1 if sys.stdout.isatty() else 10
-    bar = [] if settings.get("enable_progress_bar") is False else [ProgressBar(refresh_rate=rate)]
-    try:
-        return lightning.Trainer(
-            **settings,
-            default_root_dir=folder,
-            logger=RunLogger(writer),
-            log_every_n_steps=max(1, min(every, n_batches)),
-            callbacks=[*bar, *callbacks, *(own if isinstance(own, list) else [own])],
-        )
-    except MisconfigurationException as error:
-        raise ValueError(f"trainer: {error}") from error
-
-
 def _apply_limits(data: ReconData, engine: lightning.Trainer) -> None:
     """Let the Trainer's limits, fast_dev_run's among them, hold for the comparison too."""
     for split, limit in (("val", engine.limit_val_batches), ("test", engine.limit_test_batches)):
-        n = len(data.dataset(split))
-        n_used = limit if isinstance(limit, int) else round(limit * n)
-        data.limits[split] = max(1, min(n, n_used))
-
-
-@contextlib.contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advertisements, and its warnings about choices that are deliberate."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message="The dirpath has changed")  # a new run's own
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated")
-        yield
-    logger.setLevel(level)
+        if limit != 1.0 or isinstance(limit, int):
+            n = len(data.dataset(split))
+            n_used = limit if isinstance(limit, int) else round(limit * n)
+            data.limits[split] = max(1, min(n, n_used))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from reconic.recons import CGSense, Recon
 from reconic.recons.holdout import minimise_over_lam
+from reconic.track import TRUTH, Scores
 from reconic.train.module import METRICS, metric_mode, scores
 from reconic.train.system import SystemFactory
 
 __all__ = ["best_lam", "evaluate", "means", "reconstruct"]
 
 Batches = Iterable[dict[str, Tensor]]
-Scores = dict[str, dict[str, list[float]]]
+Keep = Callable[[str, int, np.ndarray], None]  # method, index of the first image, images
 
 
 def evaluate(
@@ -26,6 +27,7 @@ def evaluate(
     system: SystemFactory,
     device: str = "cpu",
     progress: str | None = None,
+    keep: Keep | None = None,
 ) -> Scores:
     """Score recons on the same examples.
 
@@ -35,6 +37,8 @@ def evaluate(
         system: Makes the forward model of a batch.
         device: Where to compute.
         progress: What to write beside a progress bar; None shows none.
+        keep: Called with the name, the index of the first image and the images (batch, *in_shape)
+            of each recon and of the "truth".
 
     Returns:
         For each recon, the values of "nrmse", "psnr" and "ssim", one for each example.
@@ -42,14 +46,19 @@ def evaluate(
     found: Scores = {name: {metric: [] for metric in METRICS} for name in recons}
     for recon in recons.values():
         recon.to(device).eval()
+    n_seen = 0
     with torch.no_grad():
         for batch in tqdm(batches, progress, leave=False, disable=progress is None):
             batch = {name: value.to(device) for name, value in batch.items()}
-            A = system(batch)
-            for name, recon in recons.items():
-                values = scores(recon(batch["y"], A), batch["x"], system.n_space)
-                for metric, value in values.items():
+            A, n = system(batch), n_seen
+            n_seen += len(batch["x"])
+            images = {name: recon(batch["y"], A) for name, recon in recons.items()}
+            for name, x_hat in images.items():
+                for metric, value in scores(x_hat, batch["x"], system.n_space).items():
                     found[name][metric].extend(value.tolist())
+            if keep is not None:
+                for name, x in {**images, TRUTH: batch["x"]}.items():
+                    keep(name, n, x.cpu().numpy())
     return found
 
 

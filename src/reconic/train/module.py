@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Timer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -14,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from reconic.metrics import nrmse, psnr, ssim
 from reconic.recons import Recon
+from reconic.train.finite import check_gradient, check_loss, gradient_norm
 from reconic.train.losses import Loss
 from reconic.train.schedule import Schedule, factor_and_epochs, make_scheduler
 from reconic.train.system import SystemFactory
@@ -42,8 +45,10 @@ class ReconModule(lightning.LightningModule):
     """A recon in training: loops, logging, optimizer and schedule.
 
     Logged are `train/loss` with its terms by name, `train/nrmse`, what the recon reports
-    (`train/lam`, `train/n_cg`), `train/lr` and `train/samples_per_second`; `val/` and `test/`
-    `loss`, `nrmse`, `psnr` and `ssim`, means over the examples.
+    (`train/lam`, `train/n_cg`), `train/lr`, `train/gradient_norm` (before clipping) and
+    `train/samples_per_second`; `val/` and `test/` `loss` and, where there are true images, `nrmse`,
+    `psnr` and `ssim`, means over the examples.
+    A loss that draws random numbers draws the same at each validation.
 
     Args:
         recon: What is trained.
@@ -76,22 +81,42 @@ class ReconModule(lightning.LightningModule):
         self.lr_interval = lr_interval
         self.monitor = monitor
         self._last_batch_end: float | None = None
+        self._batch: dict[str, Tensor] = {}  # the one in training, to name it if it goes wrong
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Image (batch, *in_shape) of a batch."""
         return self.recon(batch["y"], self.system(batch))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
-        """Loss of a batch."""
+        """Loss of a batch.
+
+        Raises:
+            FloatingPointError: If it is not finite; names the examples and what is wrong.
+        """
+        self._batch = batch
         x = batch.get("x")
         x_hat, loss = self.loss.step(self.recon, x, batch["y"], self.system(batch))
         terms = {**self.loss.report, **self.recon.report}
+        check_loss(loss.detach(), batch, terms, self._when())
         if x is not None:
             terms["nrmse"] = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
         self.log("train/loss", loss.detach(), prog_bar=True)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002
+        """Log the norm of the gradient, before it is clipped.
+
+        Raises:
+            FloatingPointError: If it is not finite; names the examples and parameters.
+        """
+        norm = gradient_norm(self.recon.parameters())
+        check_gradient(norm, self.recon.named_parameters(), self._batch, self._when())
+        self.log("train/gradient_norm", norm)
+
+    def _when(self) -> str:
+        return f"step {self.trainer.global_step} of epoch {self.trainer.current_epoch}"
 
     def on_train_batch_end(self, outputs: Any, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
         """Log how many examples are trained on in a second."""
@@ -105,23 +130,42 @@ class ReconModule(lightning.LightningModule):
         """Leave the time that validation takes out of the rate of training."""
         self._last_batch_end = None
 
-    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
-        """Log loss and metrics of a validation batch."""
-        self._evaluation_step(batch, "val")
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """Log loss and, where there are true images, metrics of a validation batch.
 
-    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:  # noqa: ARG002
-        """Log loss and metrics of a test batch."""
-        self._evaluation_step(batch, "test")
+        Returns:
+            Each metric of each example.
+        """
+        return self._evaluation_step(batch, batch_idx, "val")
 
-    def _evaluation_step(self, batch: dict[str, Tensor], split: str) -> None:
-        A = self.system(batch)
-        x_hat = self.recon(batch["y"], A)
-        values = scores(x_hat, batch["x"], self.system.n_space)
-        logged = {f"{split}/{name}": value.mean() for name, value in values.items()}
-        logged[f"{split}/loss"] = self.loss(x_hat, batch["x"], batch["y"], A)
-        n = len(batch["x"])
+    def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Log loss and, where there are true images, metrics of a test batch."""
+        self._evaluation_step(batch, batch_idx, "test")
+
+    def _evaluation_step(
+        self, batch: dict[str, Tensor], batch_idx: int, split: str
+    ) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
+        x, y, A = batch.get("x"), batch["y"], self.system(batch)
+        with self._own_randomness(batch_idx):
+            x_hat, loss = self.loss.step(self.recon, x, y, A)
+        logged = {f"{split}/loss": loss}
+        if x is not None:
+            if type(self.loss).step is not Loss.step:  # its estimate is not of all measurements
+                x_hat = self.recon(y, A)
+            values = scores(x_hat, x, self.system.n_space)
+            logged |= {f"{split}/{name}": value.mean() for name, value in values.items()}
         for name, value in logged.items():
-            self.log(name, value, batch_size=n, prog_bar=name == f"val/{self.monitor}")
+            self.log(name, value, batch_size=len(y), prog_bar=name == f"val/{self.monitor}")
+        return values
+
+    @contextlib.contextmanager
+    def _own_randomness(self, seed: int) -> Iterator[None]:
+        """The same random numbers at each validation, without a trace in those of training."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            yield
 
     def configure_optimizers(self) -> Any:
         """Optimizer over the recon's parameters, with its schedule."""

@@ -1,0 +1,101 @@
+"""SIGTERM and Ctrl-C: a run is saved before it stops."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+__all__ = ["Interrupted", "Signals", "ignore_signals"]
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(Exception):
+    """A run was told to stop.
+
+    Attributes:
+        signum: Number of the signal.
+        status: Exit status that a shell expects, 128 + the signal's number.
+    """
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.signum = signum
+        self.status = 128 + signum
+
+
+class Signals:
+    """Lets SIGTERM and SIGINT end a run: at once, or while they are held, once it is saved.
+
+    A second signal ends a run at once, saved or not. Threads other than the main one cannot handle
+    signals; in these nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._held = False
+        self._advice = ""
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[Signals]:
+        """Handle signals inside a `with` block."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._install()
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def hold(self) -> None:
+        """From now on, let a signal wait for `stop`."""
+        self._held = True
+        if threading.current_thread() is threading.main_thread():
+            self._install()  # anew: Lightning puts its own handler in between
+
+    def release(self, advice: str) -> None:
+        """From now on, end at once, with advice on how to go on."""
+        self._held = False
+        self._advice = advice
+        if self.received is not None:
+            self._end(self.received)
+
+    def stop(self, checkpoint: Path, step: int) -> NoReturn:
+        """End the run that is now saved."""
+        signum = self.received or signal.SIGINT
+        raise Interrupted(
+            signum,
+            f"stopped by {signal.Signals(signum).name} after step {step}, saved as {checkpoint}. "
+            f"To go on: reconic train --resume {checkpoint.parents[1]}",
+        )
+
+    def _install(self) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, self._handle)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if self._held and self.received is None:
+            self.received = signum
+        else:
+            self._end(signum)
+
+    def _end(self, signum: int) -> NoReturn:
+        name = signal.Signals(signum).name
+        raise Interrupted(signum, f"stopped by {name}. {self._advice}".rstrip())
+
+
+def ignore_signals(worker: int) -> None:  # noqa: ARG001
+    """Let a worker process of a data loader go on until the run stops it.
+
+    A terminal and a batch system send their signals to every process of a run.
+    """
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,19 @@
+"""Damaged HDF5 files: each is read or refused with a message, and nothing crashes or hangs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "fuzz_files.py"
+PER_PROCESS = 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 10_000, PER_PROCESS))
+def test_damaged_files_are_read_or_refused(tmp_path, first):
+    command = [sys.executable, SCRIPT, str(first), str(first + PER_PROCESS), tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]  # negative: the signal of a crash or a hang
+    assert not done.stdout
