@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from tiny import write_splits
 
+from reconic.track import read_image, read_slices
 
-def test_test_repeats_the_results_of_the_run(reconic, run):
+
+def test_test_repeats_the_results_of_the_run(reconic, run, home):
     status, out, _ = reconic("test", run)
     assert status == 0
     folder = run / "test" / "version_0"
@@ -16,7 +18,20 @@ def test_test_repeats_the_results_of_the_run(reconic, run):
     before = json.loads((run / "results.json").read_text())
     assert json.loads((folder / "results.json").read_text()) == before
     assert (folder / "figures" / "comparison.png").is_file()
-    assert f"{before['modl']['psnr']:.2f}" in out
+    modl = read_slices(run / "slices.csv")["modl"]["psnr"]
+    assert f"{np.mean(modl):.2f} ± {np.std(modl, ddof=1):.2f}" in out
+    assert read_slices(folder / "slices.csv")["modl"]["psnr"] == pytest.approx(modl)
+    for name in ("zero-filled", "cg-sense", "modl", "truth"):
+        assert read_image(folder / "images.h5", name, 2).shape == (32, 24)
+    with h5py.File(home / "test.h5") as file:
+        truth = read_image(folder / "images.h5", "truth", 1)
+        np.testing.assert_array_equal(truth, file["imgs"][1])
+
+
+def test_test_without_images(reconic, run):
+    status, out, _ = reconic("test", run, "--keep_images", "false", "--baselines", "[]")
+    assert status == 0
+    assert not (type(run)(out.splitlines()[-1]) / "images.h5").exists()
 
 
 def test_test_on_other_data(reconic, run, tmp_path):

@@ -1,6 +1,6 @@
 """Tables."""
 
-from reconic.cli.console import format_scores, format_table
+from reconic.cli.console import format_markdown, format_table, suggest
 
 
 def test_columns_are_aligned():
@@ -13,7 +13,14 @@ def test_columns_are_aligned():
     ]
 
 
-def test_scores():
-    lines = format_scores({"modl": {"nrmse": 0.12345, "psnr": 30.0, "ssim": 0.9}}).splitlines()
-    assert lines[0].split() == ["method", "NRMSE", "PSNR", "[dB]", "SSIM"]
-    assert lines[2].split() == ["modl", "0.1235", "30.00", "0.9000"]
+def test_markdown():
+    assert format_markdown(["name", "n"], [["a", "1"]]).splitlines() == [
+        "| name | n |",
+        "| --- | ---: |",
+        "| a | 1 |",
+    ]
+
+
+def test_suggest():
+    assert suggest("modl", ["MoDL", "CGSense"]) == " Did you mean 'MoDL'?"
+    assert suggest("xyz", ["MoDL"]) == ""

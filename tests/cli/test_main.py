@@ -58,16 +58,6 @@ def test_main_py_trains(home, tmp_path):
     assert (folder / "figures" / "comparison.png").stat().st_size > 0
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command, capsys):
-    from reconic.cli import main
-
-    with pytest.raises(SystemExit) as exit_:
-        main([command, "--help"])
-    assert exit_.value.code == 0
-    assert f"usage: reconic {command}" in capsys.readouterr().out
-
-
 def test_help_explains_every_key(capsys):
     """No option without words: what comes from a docstring that lacks an argument shows here."""
     import argparse

@@ -126,7 +126,12 @@ def test_misspelt_names_on_the_command_line(reconic, home, argv, wrong, near):
         ({"lr_scheduler": [1, 1]}, "Write [0.5, 10]"),
         ({"trainer": {"max_time": "5min"}}, "DD:HH:MM:SS"),
         ({"data": {"train": "nowhere.h5"}}, "'nowhere.h5', which is no file"),
-        ({"checkpoint": {"resume": "nowhere.ckpt"}}, "must be a checkpoint file"),
+        ({"resume": "nowhere.ckpt"}, "'nowhere.ckpt', got nothing"),
+        ({"init": "nowhere"}, "'nowhere', got nothing"),
+        ({"freeze": ["decoder.*"]}, "each pattern must fit a parameter, got 'decoder.*'"),
+        ({"ema": 1.5}, "ema: must be between 0 and 1, got 1.5"),
+        ({"checkpoint": {"every_n_steps": 0}}, "`every_n_steps` must be positive, got 0"),
+        ({"trainer": {"precision": "bf16-mixed"}}, "`precision` must be 32-true"),
         ({"name": "../up"}, "relative path"),
     ],
 )
@@ -158,3 +163,29 @@ def test_extra_words(reconic, home):
     status, _, err = reconic("train", "--config", home / "config.json", "extra")
     assert status == 2
     assert "no place for 'extra'" in err
+
+
+def test_a_run_is_resumed_with_its_own_configuration(reconic, home, run):
+    for source in (run, run / "checkpoints" / "last.ckpt"):
+        status, out, err = reconic("train", "--resume", source, "--trainer.max_epochs", "3")
+        assert status == 0, err
+        folder = Path(out.splitlines()[-1])
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        assert config["resume"] == str(source)
+        assert config["name"] == "tiny"
+        assert folder != run
+        steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").open()]
+        assert min(steps) == 8  # 2 epochs of 4 are done
+
+
+def test_a_stopped_run_tells_how_to_go_on(reconic, home, monkeypatch):
+    from reconic.cli import train
+    from reconic.train import Interrupted
+
+    def stop(**_):
+        raise Interrupted(15, "stopped by SIGTERM. To go on: …")
+
+    monkeypatch.setattr(train, "fit", stop)
+    status, _, err = reconic("train", "--config", home / "config.json")
+    assert status == 143
+    assert err == "reconic train: stopped by SIGTERM. To go on: …\n"

@@ -50,3 +50,9 @@ def test_environment_names_what_matters():
     assert found["cpus"] >= 1
     assert found["command"]
     json.dumps(found)
+
+
+def test_a_log_folder_that_cannot_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"`logdir` must be a folder .* got .*file'.*Choose another"):
+        new_run(tmp_path / "file", "a")

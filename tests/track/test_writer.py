@@ -13,7 +13,9 @@ event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.ev
 
 
 def read(folder):
-    accumulator = event_accumulator.EventAccumulator(str(folder), size_guidance={"images": 0})
+    accumulator = event_accumulator.EventAccumulator(
+        str(folder), size_guidance={"images": 0, "histograms": 0}
+    )
     return accumulator.Reload()
 
 
@@ -25,6 +27,9 @@ def folder(tmp_path, rng):
         writer.scalars({"train/loss": 1.0 / (step + 1), "val/psnr": float("nan")}, step)
     writer.images({"grey": np.arange(12, dtype=np.uint8).reshape(3, 4) * 20}, 5)
     writer.images({"colour": rng.integers(0, 255, (3, 4, 3), dtype=np.uint8)}, 5)
+    writer.histogram("scores", [1.0, 2.0, 2.0, float("inf")], 5)
+    writer.histogram("none", [float("nan")], 5)
+    writer.text("recon", "| a |", 3)
     writer.close()
     return tmp_path
 
@@ -66,3 +71,16 @@ def test_a_second_writer_adds_lines(folder):
 def test_flatten():
     nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1, 2], "f": True, "g": {}}
     assert flatten(nested) == {"a.b.c": 1, "e": "[1, 2]", "f": True}
+
+
+def test_histograms_count_what_is_finite(folder):
+    (event,) = read(folder).Histograms("scores")
+    value = event.histogram_value
+    assert (event.step, value.num, value.min, value.max, value.sum) == (5, 3, 1, 2, 5)
+    assert "none" not in read(folder).Tags()["histograms"]
+
+
+def test_text(folder):
+    (event,) = read(folder).Tensors("recon/text_summary")
+    assert event.step == 3
+    assert event.tensor_proto.string_val == [b"| a |"]

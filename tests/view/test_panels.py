@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reconic.view import grey_scale, to_error, to_grey, to_log_kspace, to_phase
+from reconic.view import grey_scale, tile, to_error, to_grey, to_log_kspace, to_phase
 
 
 def test_grey_is_linear_between_zero_and_vmax():
@@ -75,3 +75,23 @@ def test_log_kspace_combines_coils():
     y[..., 0] = 1j
     y[0, 0, 0, 1] = np.sqrt(6)
     np.testing.assert_array_equal(to_log_kspace(y), [[255, 255]])
+
+
+def test_tiles_have_black_between_them():
+    a, b = np.full((2, 3), 100, np.uint8), np.full((2, 3), 200, np.uint8)
+    tiled = tile([[a, b], [b, a]], gap=1)
+    expected = [
+        [100, 100, 100, 0, 200, 200, 200],
+        [100, 100, 100, 0, 200, 200, 200],
+        [0] * 7,
+        [200, 200, 200, 0, 100, 100, 100],
+        [200, 200, 200, 0, 100, 100, 100],
+    ]
+    np.testing.assert_array_equal(tiled, expected)
+
+
+def test_a_colour_among_tiles_makes_all_coloured():
+    red = np.zeros((1, 1, 3), np.uint8)
+    red[..., 0] = 255
+    tiled = tile([[np.full((1, 1), 7, np.uint8), red]], gap=0)
+    np.testing.assert_array_equal(tiled, [[[7, 7, 7], [255, 0, 0]]])

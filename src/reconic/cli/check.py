@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from reconic._array import from_numpy, to_numpy
-from reconic.cli.console import format_table, say
-from reconic.cli.spelling import make_parser, parse, suggest, usage_error
+from reconic.cli.console import format_table, say, suggest
+from reconic.cli.spelling import make_parser, parse, usage_error
 from reconic.operator import LinearSystem
 from reconic.testing import Check, check_system
 

@@ -1,17 +1,27 @@
-"""What commands print."""
+"""What commands print: lines and tables."""
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["format_scores", "format_table", "say"]
+__all__ = ["Table", "format_markdown", "format_table", "say", "suggest"]
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # header, rows
 
 
 def say(text: str) -> None:
     """Print a line, at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def suggest(name: str, valid: Iterable[str]) -> str:
+    """Sentence with the nearest valid name, empty if none is near."""
+    by_lower = {v.lower(): v for v in valid}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,10 +36,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(cells[0]), "  ".join("-" * w for w in widths), *map(line, cells[1:])])
 
 
-def format_scores(results: Mapping[str, Mapping[str, float]]) -> str:
-    """Table of NRMSE, PSNR and SSIM for each method."""
-    rows = [
-        [name, f"{r['nrmse']:.4f}", f"{r['psnr']:.2f}", f"{r['ssim']:.4f}"]
-        for name, r in results.items()
-    ]
-    return format_table(["method", "NRMSE", "PSNR [dB]", "SSIM"], rows)
+def format_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown table, aligned as `format_table` aligns."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 
-from reconic.cli.console import format_scores, format_table, say
+from reconic.cli.console import format_table, say
+from reconic.cli.scores import format_scores
 from reconic.cli.spelling import make_parser, parse
-from reconic.track import environment
+from reconic.track import environment, read_slices
 
 
 def run(argv: list[str]) -> None:
@@ -50,10 +50,10 @@ def _show_run(folder: Path) -> None:
     say(config.read_text(encoding="utf-8"))
     checkpoints = sorted(p.name for p in folder.glob("checkpoints/*.ckpt"))
     say(f"checkpoints: {', '.join(checkpoints) or 'none'}")
-    if (results := folder / "results.json").is_file():
-        found = json.loads(results.read_text(encoding="utf-8"))
-        scored = all("psnr" in values for values in found.values())
-        say(format_scores(found) if scored else json.dumps(found, indent=2))
+    if (slices := folder / "slices.csv").is_file():
+        say(format_scores(read_slices(slices)))
+    elif (results := folder / "results.json").is_file():
+        say(results.read_text(encoding="utf-8"))
 
 
 def _arrays(path: Path) -> list[list[str]]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
-__all__ = ["make_parser", "parse", "suggest", "usage_error"]
+from reconic.cli.console import suggest
+
+__all__ = ["make_parser", "parse", "usage_error"]
 
 _NOISE = re.compile(
     r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|"
@@ -35,13 +36,6 @@ def make_parser(command: str, description: str, *, config: bool = True) -> Argum
     if config:
         parser.add_argument("--config", action="config", help="JSON or YAML file of any keys.")
     return parser
-
-
-def suggest(name: str, valid: Iterable[str]) -> str:
-    """Sentence with the nearest valid name, empty if none is near."""
-    by_lower = {v.lower(): v for v in valid}
-    near = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.5)
-    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = ()) -> Namespace:
@@ -101,7 +95,9 @@ def _check_mapping(
         if key not in valid:
             usage_error(f"there is no key {prefix + str(key)!r}.{suggest(str(key), valid)}")
         inside = f"{prefix}{key}."
-        if isinstance(value, dict) and any(k.startswith(inside) for k in keys):
+        if any(k.startswith(inside) for k in keys):
+            if not isinstance(value, dict):
+                usage_error(f"'{prefix}{key}' must hold keys and values, got {value!r}.")
             _check_mapping(value, keys, classes, inside)
         else:
             _check_classes(value, classes, prefix + str(key))
@@ -126,9 +122,12 @@ def _check_spec(spec: Mapping[str, Any], classes: Mapping[str, type], where: str
             usage_error(
                 f"there is no key '{where}.{key}'.{suggest(key, ['class_path', 'init_args'])}"
             )
+    arguments = spec.get("init_args", {})
+    if not isinstance(arguments, dict):
+        usage_error(f"'{where}.init_args' must hold keys and values, got {arguments!r}.")
     cls = _find(str(spec["class_path"]), classes)
     valid = _parameters(cls)
-    for key, value in (spec.get("init_args") or {}).items():
+    for key, value in arguments.items():
         if key not in valid:
             usage_error(
                 f"there is no key '{where}.init_args.{key}': {cls.__name__} has no argument "
@@ -145,7 +144,7 @@ def _find(path: str, classes: Mapping[str, type]) -> type:
         return classes[name]
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, TypeError, ValueError):  # whatever else is no path
         usage_error(f"there is no class {path!r}.{suggest(name, classes)}")
 
 

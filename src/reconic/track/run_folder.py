@@ -33,13 +33,25 @@ def new_run(logdir: str | Path, name: str) -> Path:
 
     Raises:
         ValueError: If `name` is empty, absolute or leads out of `logdir`.
+        OSError: If the folder cannot be made.
     """
     if not name or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(
             f"new_run: `name` must be a relative path below the log folder, got {name!r}."
         )
     home = Path(logdir, name)
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        return _next_version(home)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"new_run: `logdir` must be a folder that can be written to, got {str(logdir)!r} "
+            f"({error.strerror}). Choose another one.",
+        ) from error
+
+
+def _next_version(home: Path) -> Path:
     taken = (re.fullmatch(r"version_(\d+)", entry.name) for entry in home.iterdir())
     version = 1 + max((int(match[1]) for match in taken if match), default=-1)
     while True:

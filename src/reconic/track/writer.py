@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ __all__ = ["RunWriter"]
 
 
 class RunWriter:
-    """Writes scalars, images and hyper-parameters of a run into its folder.
+    """Writes scalars, images, histograms, texts and hyper-parameters of a run into its folder.
 
     Scalars go to TensorBoard events and to `metrics.jsonl`, one object per call with `step` and
     `time` (seconds since the writer was made). Values that are not finite are null in JSON.
@@ -48,6 +48,16 @@ class RunWriter:
         for tag, panel in panels.items():
             layout = "HW" if panel.ndim == 2 else "HWC"
             self._events.add_image(tag, panel, step, dataformats=layout)
+
+    def histogram(self, tag: str, values: Sequence[float], step: int) -> None:
+        """Log how numbers are distributed, such as the scores of all slices; finite ones only."""
+        finite = [value for value in values if math.isfinite(value)]
+        if finite:
+            self._events.add_histogram(tag, np.asarray(finite), step)
+
+    def text(self, tag: str, markdown: str, step: int = 0) -> None:
+        """Log a text in Markdown."""
+        self._events.add_text(tag, markdown, step)
 
     def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
         """Log hyper-parameters, nested ones with dots, to compare runs by, with tags of metrics."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 import numpy as np
@@ -71,6 +71,25 @@ def to_log_kspace(y: np.ndarray, decibels: float = 80.0) -> np.ndarray:
         return np.zeros(size.shape, np.uint8)
     floor = 10 ** (-decibels / 20)
     return _bytes(1 + 20 * np.log10(np.maximum(size / peak, floor)) / decibels)
+
+
+def tile(rows: Sequence[Sequence[np.ndarray]], gap: int = 2) -> np.ndarray:
+    """Panels of one size side by side in rows, black between them; colour if any is in colour.
+
+    Args:
+        rows: Panels uint8 (ny, nx) or (ny, nx, 3), as many in each row.
+        gap: Pixels between panels.
+    """
+    colour = any(panel.ndim == 3 for row in rows for panel in row)
+    ny, nx = rows[0][0].shape[:2]
+    shape = (len(rows) * (ny + gap) - gap, len(rows[0]) * (nx + gap) - gap)
+    tiled = np.zeros((*shape, 3) if colour else shape, np.uint8)
+    for i, row in enumerate(rows):
+        for j, panel in enumerate(row):
+            top, left = i * (ny + gap), j * (nx + gap)
+            grey = colour and panel.ndim == 2
+            tiled[top : top + ny, left : left + nx] = panel[..., None] if grey else panel
+    return tiled
 
 
 def _bytes(x: np.ndarray) -> np.ndarray:
