@@ -156,7 +156,11 @@ def memory_rows(group: str, where: str, device: str, quick: bool) -> list[Row]:
 def peak_memory(device: str, recorded: bool, cg_iter: int, quick: bool) -> float:
     """Peak memory in MB of two training steps above what was there before them."""
     problem = make_problem(n=48, n_coils=4) if quick else make_problem()
-    step = make_step(make_recon(recorded, cg_iter, quick), problem, device)
+    return measure_peak(make_step(make_recon(recorded, cg_iter, quick), problem, device), device)
+
+
+def measure_peak(step: Callable[[], None], device: str) -> float:
+    """Peak memory in MB of two calls of `step` above what was there before them."""
     if torch.device(device).type == "cuda":
         before = torch.cuda.memory_allocated()
         step()

@@ -1,9 +1,12 @@
-"""Measure Reconic against sigpy, mrpro and BART: `python benchmarks/peers.py [--quick]`.
+"""Measure Reconic against its peers: `python benchmarks/peers.py [--quick] [--only NAME]`.
+
+`cgsense`: sigpy, mrpro and BART solve the same problem, read from files, with the same λ and number
+of iterations, from the measurements to the image. `training`: deepinv's MoDL and fastMRI's
+end-to-end VarNet make training steps of the same architecture and size.
 
 The Python peers live in `.venv-peers`, made here when it is not there; BART is a program of the
-system. All solve the same problem, read from files, with the same λ and number of iterations, from
-the measurements to the image. Rounds are interleaved over processes that stay alive, so no start-up
-is timed; BART starts anew for each solve, which is reported with and without.
+system. Rounds are interleaved over processes that stay alive, so no start-up is timed; BART starts
+anew for each solve, which is reported with and without.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from pathlib import Path
 
@@ -27,6 +29,9 @@ from reconic.io.cfl import read_cfl, write_cfl
 
 ROOT = FOLDER.parent
 VENV = ROOT / ".venv-peers"
+TORCH = "torch==2.13.0"
+PEERS = ("sigpy", "mrpro", "deepinv", "fastmri")
+FASTMRI_NEEDS = ("h5py", "pandas", "pyyaml", "requests", "scikit-image")
 EXTRA_ITER = 100  # more iterations of BART whose time has no start-up in it
 
 
@@ -70,17 +75,18 @@ def make_peers() -> Path:
     found = subprocess.run(
         [python, "-m", "pip", "list"], check=True, capture_output=True, text=True
     )
-    if not {"sigpy", "mrpro"} <= set(found.stdout.split()):
-        for packages in (["torch==2.13.0"], ["torch==2.13.0", "sigpy", "mrpro"]):
-            subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+    if not {*PEERS} <= set(found.stdout.split()):
+        pip = [str(python), "-m", "pip", "install", "-q"]
+        subprocess.run([*pip, TORCH], check=True)
+        subprocess.run([*pip, TORCH, *PEERS[:-1], *FASTMRI_NEEDS], check=True)
+        subprocess.run([*pip, "--no-deps", PEERS[-1]], check=True)  # it asks for more than it uses
     return python
 
 
 def versions(python: Path) -> str:
     """Versions of the peers."""
     code = (
-        "from importlib.metadata import version as v\n"
-        "for n in ('sigpy', 'mrpro', 'torch'): print(n, v(n))"
+        f"from importlib.metadata import version as v\nfor n in {(*PEERS, 'torch')}: print(n, v(n))"
     )
     listed = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout
     found = listed.strip().replace("\n", ", ")
@@ -151,21 +157,64 @@ def rows(problem: Problem, times: Times, errors: dict[str, float], peers: str) -
     return found
 
 
+def measure_training(quick: bool, rounds: int) -> tuple[Times, dict[str, np.ndarray]]:
+    """Seconds of every training step in every round; peak memory in MB and parameters of each."""
+    python = {"reconic": Path(sys.executable)}
+    times: Times = {}
+    sizes: dict[str, np.ndarray] = {}
+    for peer, kind, n in (("deepinv", "modl", 256), ("fastmri", "varnet", 128)):
+        problem = make_problem(n=48 if quick else n, n_coils=4 if quick else 8, lines=True)
+        with tempfile.TemporaryDirectory() as folder:
+            problem.write(Path(folder))
+            workers = [
+                Worker(python.get(who, make_peers()), f"{who}-{kind}", Path(folder))
+                for who in ("reconic", peer)
+            ]
+            interleave({w.name: w.run for w in workers}, rounds, warm_up=1)
+            times |= {w.name: np.asarray(w.seconds[1:]) for w in workers}
+            sizes |= {w.name: w.finish() for w in workers}
+    return times, sizes
+
+
+def training_rows(times: Times, sizes: dict[str, np.ndarray], peers: str) -> list[Row]:
+    """Each peer's time and peak memory over Reconic's."""
+    found = []
+    for peer, kind, what in (
+        ("deepinv", "modl", "MoDL training step, 5 unrolls, 6 CG iterations, 8 coils, 256²"),
+        ("fastmri", "varnet", "VarNet training step, 12 cascades, 8 coils, 128²"),
+    ):
+        a, b = f"{peer}-{kind}", f"reconic-{kind}"
+        group = f"{what}, against {peer}"
+        counts = f"{sizes[a][1]:.3g} and {sizes[b][1]:.3g} parameters; {peers}"
+        ms = f"{milliseconds(times, a):.0f} ms, {milliseconds(times, b):.0f} ms; {counts}"
+        mb = f"{sizes[a][0]:.0f} MB, {sizes[b][0]:.0f} MB"
+        memory = float(sizes[a][0] / sizes[b][0])
+        found += [
+            Row(group, f"{a} / {b}: time", ratio(times, a, b), "×", "cpu", "≥1", ms),
+            Row(group, f"{a} / {b}: peak memory", memory, "×", "cpu", "≥1", mb),
+        ]
+    return found
+
+
 def main() -> None:
     """Measure and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--quick", action="store_true", help="a small problem, to see that all works"
+        "--quick", action="store_true", help="small problems, to see that all works"
     )
+    parser.add_argument("--only", choices=["cgsense", "training"], help="one part alone")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of RESULTS.md and .json")
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(len(os.sched_getaffinity(0)))  # the same for all
-    problem = make_problem(n=48, n_coils=4) if args.quick else make_problem()
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        times, errors = measure(problem, Path(folder), rounds=3 if args.quick else 20)
-        print(f"measured in {time.perf_counter() - start:.0f} s")
-    found = rows(problem, times, errors, versions(VENV / "bin" / "python"))
+    peers = versions(make_peers())
+    found: list[Row] = []
+    if args.only != "training":
+        problem = make_problem(n=48, n_coils=4) if args.quick else make_problem()
+        with tempfile.TemporaryDirectory() as folder:
+            times, errors = measure(problem, Path(folder), rounds=3 if args.quick else 20)
+        found += rows(problem, times, errors, peers)
+    if args.only != "cgsense":
+        found += training_rows(*measure_training(args.quick, 2 if args.quick else 7), peers)
     save(found, args.out)
     for r in found:
         print(f"{r.name}: {r.value:.3g} {r.unit} | {r.detail}")

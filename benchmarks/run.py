@@ -7,14 +7,20 @@ from pathlib import Path
 
 import calibration
 import cgsense
+import loading
+import log_cost
 import modl
+import options
 from report import FOLDER, save
 
 PARTS = {
     "torch": cgsense.torch_rows,
     "jax": cgsense.jax_rows,
     "modl": modl.rows,
+    "loading": loading.rows,
+    "options": options.rows,
     "espirit": calibration.rows,
+    "logging": log_cost.rows,
 }
 
 

@@ -1,7 +1,7 @@
-"""One solver of the CG-SENSE problem in a process of its own, with packages of its own.
+"""One solver, or one training step, in a process of its own, with packages of its own.
 
 `python worker.py NAME FOLDER`: reads the problem from FOLDER, then for every line on its standard
-input solves it once from the measurements and prints the seconds; at the end it writes NAME.npy.
+input runs once and prints the seconds; at the end it writes the last result to NAME.npy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from training_steps import STEPS, stub_torchvision
 
 Solver = Callable[[], np.ndarray]
 
@@ -67,7 +68,7 @@ def sigpy(maps, mask, y, lam, n_iter) -> Solver:
 def mrpro(maps, mask, y, lam, n_iter) -> Solver:
     import torch
 
-    _import_torchvision()
+    stub_torchvision()
     import mrpro.algorithms.optimizers
     import mrpro.operators
 
@@ -85,26 +86,18 @@ def mrpro(maps, mask, y, lam, n_iter) -> Solver:
     return run
 
 
-def _import_torchvision() -> None:
-    """Replace a torchvision that does not fit the torch build; only mrpro's phantoms use it."""
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError):
-        from types import ModuleType
-
-        for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional"):
-            sys.modules[name] = ModuleType(name)
-
-
 SOLVERS = {f.__name__.replace("_", "-"): f for f in (reconic_torch, reconic_jax, sigpy, mrpro)}
 
 
 def main() -> None:
     """Serve until the input ends."""
     name, folder = sys.argv[1], Path(sys.argv[2])
-    arrays = [np.load(folder / f"{a}.npy") for a in ("maps", "mask", "y")]
+    maps, mask, y, truth = (np.load(folder / f"{a}.npy") for a in ("maps", "mask", "y", "truth"))
     settings = json.loads((folder / "settings.json").read_text())
-    run = SOLVERS[name](*arrays, settings["lam"], settings["n_iter"])
+    if name in STEPS:
+        run = STEPS[name](maps, mask, y, truth)
+    else:
+        run = SOLVERS[name](maps, mask, y, settings["lam"], settings["n_iter"])
     x = run()
     for _ in sys.stdin:
         start = time.perf_counter()
