@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo data test lint bench bench-peers clean
+.PHONY: help install demo data test fuzz lint bench bench-peers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ demo: $(STAMP) data ## Train the example MoDL, print its table, save its figure
 
 test: $(STAMP) ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+fuzz: $(STAMP) ## Run the tests with random configurations and damaged files at full length
+	OMP_NUM_THREADS=1 RECONIC_FUZZ=10000 $(BIN)/pytest -n 2 tests/cli/test_fuzz.py tests/train/test_fuzzed_files.py
 
 lint: $(STAMP) ## Check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import calibration
 import cgsense
+import descent
 import loading
 import log_cost
 import modl
@@ -20,6 +21,7 @@ PARTS = {
     "loading": loading.rows,
     "options": options.rows,
     "espirit": calibration.rows,
+    "descent": descent.rows,
     "logging": log_cost.rows,
 }
 

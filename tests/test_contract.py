@@ -11,7 +11,7 @@ import reconic.systems
 from reconic import stack
 from reconic._array import from_numpy, to_numpy
 from reconic.operator import Identity, LinearSystem, Scaled
-from reconic.systems import CartesianMRI
+from reconic.systems import AngularSpectrum, CartesianMRI, Convolution
 from reconic.testing import check_system, random_like
 
 
@@ -48,6 +48,8 @@ CASES = {
     "CartesianMRI-columns": (mri((3, 7, 4), (7, 1)), ()),
     "CartesianMRI-batched": (mri((2, 3, 6, 5), (2, 6, 5)), (2,)),
     "CartesianMRI-batched-mask": (mri((3, 6, 5), (2, 6, 5)), (2,)),
+    "Convolution": (Convolution.example, ()),
+    "AngularSpectrum": (AngularSpectrum.example, ()),
     "Identity": (lambda rng, like: Scaled(random_like(like, (), rng), Identity((4, 3))), ()),
     "adjoint": (lambda rng, like: one(rng, like).H, ()),
     "normal": (lambda rng, like: one(rng, like).N, ()),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 import signal
 
@@ -10,7 +11,7 @@ import pytest
 from reconic.cli.train import BASES
 from reconic.train.config import train_parser
 
-N = 10_000
+N = int(os.environ.get("RECONIC_FUZZ", 500))  # `make fuzz` tries 10,000
 SECONDS = 60  # for one configuration
 VALUES = [
     None, True, False, 0, 1, -1, 2**70, 1.5, float("nan"), float("inf"), "", "x", "null", "psnr",

@@ -27,7 +27,8 @@ class DeepEquilibrium(Recon):
         max_iter: Largest number of passes, forward and backward.
         tol: Relative change of a pass at which to stop.
         memory: Number of previous images that Anderson acceleration combines.
-        contraction: Constant c, above 0 and up to 1.
+        contraction: Constant c, above 0 and up to 1. A network may amplify errors by up to 1/c
+            before passes no longer converge: near 1, training can lose the fixed point.
 
     References:
         Gilton, Ongie & Willett, Deep equilibrium architectures for inverse problems in imaging,
@@ -41,13 +42,13 @@ class DeepEquilibrium(Recon):
         max_iter: int = 20,
         tol: float = 1e-3,
         memory: int = 5,
-        contraction: float = 0.9,
+        contraction: float = 0.6,
     ) -> None:
         super().__init__()
         if not 0 < contraction <= 1 or not blocks:
             raise ValueError(
                 "DeepEquilibrium: `contraction` must be above 0 and at most 1 and `blocks` not "
-                f"empty, got {contraction} and {len(blocks)} blocks. 0.9 is usual."
+                f"empty, got {contraction} and {len(blocks)} blocks. 0.6 is usual."
             )
         self.blocks = nn.ModuleList(blocks)
         self.max_iter = max_iter

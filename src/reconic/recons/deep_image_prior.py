@@ -57,7 +57,7 @@ class DeepImagePrior(Recon):
         holdout: float = 0.05,
         jitter: float = 0.03,
         memory: int = 20,
-        lam: float | None = 0.2,
+        lam: float | None = 0.5,
         n_calib: int = 4,
         every: int = 20,
         patience: int = 10,

@@ -2,5 +2,7 @@
 
 from reconic.operator import Identity
 from reconic.systems.cartesian_mri import CartesianMRI
+from reconic.systems.convolution import Convolution
+from reconic.systems.wave_optics import AngularSpectrum
 
-__all__ = ["CartesianMRI", "Identity"]
+__all__ = ["AngularSpectrum", "CartesianMRI", "Convolution", "Identity"]

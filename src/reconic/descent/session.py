@@ -1,0 +1,176 @@
+"""One call of `reconstruct` as it runs: steps, looks, rescues, and what is left behind."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from reconic.descent import checkpoint
+from reconic.descent.feed import Feed
+from reconic.descent.fit import Fit
+from reconic.descent.pace import Pace
+from reconic.descent.problem import Problem
+from reconic.descent.record import Record
+from reconic.descent.rescue import explain, held_out_loss, lower
+from reconic.descent.state import State
+from reconic.descent.stopping import Criterion, Seen, interruptible
+
+__all__ = ["Session", "Timetable"]
+
+
+class Timetable:
+    """After which epochs something happens in Python; the last one always.
+
+    Args:
+        epochs: Number of epochs.
+        log: Epochs between logs; None for a hundredth of all.
+        images: Epochs between images; None for a tenth.
+        checkpoint: Epochs between checkpoints; None for a tenth.
+    """
+
+    def __init__(
+        self, epochs: int, log: int | None, images: int | None, checkpoint: int | None
+    ) -> None:
+        self.epochs = epochs
+        self.periods = {
+            "log": log or max(1, epochs // 100),
+            "images": images or max(1, epochs // 10),
+            "checkpoint": checkpoint or max(1, epochs // 10),
+        }
+
+    def due(self, what: str, epoch: int) -> bool:
+        """Whether `what` happens after `epoch` epochs."""
+        return epoch % self.periods[what] == 0 or epoch == self.epochs
+
+    def ahead(self, epoch: int) -> int:
+        """Number of epochs until anything happens."""
+        return min(self.epochs - epoch, *(k - epoch % k for k in self.periods.values()))
+
+
+@dataclass
+class Session:
+    """One call of `reconstruct`, once all is prepared.
+
+    Attributes:
+        problem: What to compute.
+        feed: Where batches come from.
+        record: What the run leaves behind.
+        timetable: When to look.
+        stop: Reasons to stop early.
+        deadline: Time (`time.monotonic`) to stop at, in seconds; None for none.
+        images: Function from the variables to images to log.
+        facts: What a checkpoint tells of the run.
+        keep_checkpoints: Number of checkpoints to keep.
+        on_failure: "stop" or "lower".
+        best_by_holdout: Whether the best variables are those of the smallest held-out loss.
+    """
+
+    problem: Problem
+    feed: Feed
+    record: Record
+    timetable: Timetable
+    stop: Sequence[Criterion]
+    deadline: float | None
+    images: Callable[[Any], Mapping[str, Any]] | None
+    facts: dict[str, Any]
+    keep_checkpoints: int
+    on_failure: str
+    best_by_holdout: bool
+
+    def run(self, state: State) -> Fit:
+        """Step until the last epoch, or until there is a reason to stop."""
+        stopped, pace = None, Pace()
+        with interruptible() as asked:
+            while self.epoch < self.timetable.epochs and stopped is None:
+                state, rows = self._advance(state, pace)
+                self.record.add(rows)
+                if state.failed:
+                    state, stopped = self._rescue(state)
+                elif len(rows):
+                    state, stopped = self._look(state)
+                if asked.is_set():
+                    stopped = "interrupted"
+                elif self.deadline is not None and time.monotonic() > self.deadline:
+                    stopped = "the time limit is over"
+        if stopped is not None:
+            self._show(state)
+            self._save(state)
+        join = self.problem.program.frame.join
+        best = join(state.best) if state.best else join(state.arrays)
+        record = self.record
+        variables = join(state.arrays)
+        return Fit(variables, best, record.history, record.images, stopped, record.folder)
+
+    @property
+    def epoch(self) -> int:
+        """Number of epochs done."""
+        return len(self.record.rows)
+
+    def _advance(self, state: State, pace: Pace) -> tuple[State, np.ndarray]:
+        before, problem = int(state.step), self.problem
+        with pace:
+            state, rows = self.feed.advance(
+                problem.program,
+                state,
+                problem.model,
+                problem.weights,
+                self.epoch,
+                self.timetable.ahead(self.epoch),
+                pace.n_steps,
+            )
+            pace.taken = int(state.step) - before
+        return state, rows
+
+    def _look(self, state: State) -> tuple[State, str | None]:
+        """Log, show and save what is due; a reason to stop, if there is one."""
+        stopped = None
+        if self.timetable.due("log", self.epoch):
+            held_out = held_out_loss(self.problem, self.feed, state)
+            if self.best_by_holdout and held_out is not None and held_out < state.best_loss:
+                best = [jnp.copy(a) for a in state.arrays]
+                state = state._replace(
+                    best=best, best_loss=jnp.full_like(state.best_loss, held_out)
+                )
+            self.record.log(held_out)
+            seen = Seen(self.record.totals, self.record.held_out)
+            stopped = next((r for c in self.stop if (r := c.reason(seen))), None)
+        if self.timetable.due("images", self.epoch):
+            self._show(state)
+        if self.timetable.due("checkpoint", self.epoch):
+            self._save(state)
+        return state, stopped
+
+    def _rescue(self, state: State) -> tuple[State, str | None]:
+        """State to go on from after a step that could not be taken, or a reason to stop."""
+        what = explain(self.problem, self.feed, state, self.epoch)
+        if self.on_failure == "lower":
+            lowered = lower(self.problem, state)
+            if lowered is not None:
+                warnings.warn(f"{what} Going on from the best with all steps halved.", stacklevel=4)
+                return lowered, None
+        if int(state.step) == 0:
+            raise FloatingPointError(f"reconstruct: {what} Start from other variables.")
+        warnings.warn(f"{what} Stopped before that step.", stacklevel=4)
+        return state, what
+
+    def _show(self, state: State) -> None:
+        if self.images is not None:
+            self.record.show(self.images(self.problem.program.frame.join(state.arrays)))
+
+    def _save(self, state: State) -> None:
+        folder = self.record.folder
+        if folder is not None:
+            checkpoint.write(
+                folder / "checkpoints",
+                self.epoch,
+                state,
+                self.record.logs,
+                self.facts,
+                self.keep_checkpoints,
+            )
