@@ -79,6 +79,11 @@ def _read_call(source: Source, call: ast.Call, options: _Options) -> None:
         options.add("", *_argument(source, source.literal(call.args[0]), keywords))
     elif name in ("add_function_arguments", "add_class_arguments"):
         _read_signature(source, call, keywords, options)
+    elif name == "add_subclass_arguments":
+        found = source.find(ast.unparse(call.args[0]))
+        text = (ast.get_docstring(found[1]) if found else None) or ""  # pyright: ignore
+        key = source.literal(call.args[1])
+        options.add("", Parameter(key, ast.unparse(call.args[0]), None, text.partition("\n")[0]))
     elif name == "set_defaults":
         options.defaults |= source.literal(call.args[0])
     elif name.endswith("_parser"):
@@ -108,7 +113,7 @@ def _read_signature(
     prefix = source.literal(call.args[1]) if len(call.args) > 1 else ""
     skip = source.literal(keywords["skip"]) if "skip" in keywords else set()
     for p in parameters(*found) if found else ():
-        if p.name not in skip:
+        if p.name.partition(".")[0] not in skip:
             name = f"{prefix}.{p.name}" if prefix else p.name
             text = p.text if target.islower() or prefix == "data" else _first_sentence(p.text)
             positional = "as_positional" in keywords and p.default is None

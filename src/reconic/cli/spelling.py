@@ -54,6 +54,7 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
     try:
         for path in _config_files(argv):
             _check_mapping(_read(path), keys, classes, "")
+        _own_defaults(parser, argv, classes)
         return parser.parse_args(list(argv))
     except argparse.ArgumentError as error:
         raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
@@ -63,6 +64,43 @@ def _subclasses(base: type) -> Iterator[type]:
     yield base
     for cls in base.__subclasses__():
         yield from _subclasses(cls)
+
+
+def _own_defaults(parser: ArgumentParser, argv: Sequence[str], classes: Mapping[str, type]) -> None:
+    """Let a class that is named keep its own defaults.
+
+    Of those of the class that stands there by default only what the parser spells out carries over.
+    """
+    for action in parser._actions:
+        default = action.default
+        if not isinstance(default, Mapping) or "class_path" not in default:
+            continue
+        name = _class_named(action.dest, argv)
+        if name is not None:
+            cls = _find(name, classes)
+            valid = _parameters(cls)
+            kept = {k: v for k, v in default.get("init_args", {}).items() if k in valid}
+            spec = {"class_path": f"{cls.__module__}.{cls.__qualname__}", "init_args": kept}
+            parser.set_defaults({action.dest: spec})
+
+
+def _class_named(key: str, argv: Sequence[str]) -> str | None:
+    """Class that config files or the command line, which has the last word, give for a key."""
+    given = [_read(path).get(key) for path in _config_files(argv)]
+    for i, word in enumerate(argv):
+        option, equals, value = word.partition("=")
+        if option in (f"--{key}", f"--{key}.class_path"):
+            given.append(_value(value if equals else "".join(argv[i + 1 : i + 2])))
+    specs = (value.get("class_path") if isinstance(value, dict) else value for value in given)
+    names = [name for name in specs if isinstance(name, str)]
+    return names[-1] if names else None
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
 
 
 def _config_files(argv: Sequence[str]) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import linecache
 import traceback
 from collections.abc import Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,24 @@ def check(program: Program, arrays: Arrays, model: Arrays, batch: Mapping[str, A
     """
     place = jax.ShapeDtypeStruct((), jnp.int32)
     batch = {**batch, "epoch": place, "step": place}
-
-    def run(arrays: Arrays, model: Arrays, batch: Mapping[str, Any], key: Array) -> None:
-        prediction, reports, variables = outputs_of(program, arrays, model, batch, key)
-        for t in program.terms:
-            _check_value(t.name, t.fn(Evaluation(prediction, variables, batch, reports)))
-
+    key = jax.eval_shape(_key)
     with user_line_first():
-        key = jax.eval_shape(lambda: jax.random.PRNGKey(0))
-        jax.eval_shape(run, list(arrays), list(model), batch, key)
+        _values.eval_shape(program, list(arrays), list(model), batch, key)
+
+
+@jax.jit
+def _key() -> Array:
+    return jax.random.PRNGKey(0)
+
+
+@partial(jax.jit, static_argnums=0)
+def _values(
+    program: Program, arrays: Arrays, model: Arrays, batch: Mapping[str, Any], key: Array
+) -> None:
+    """All terms, each checked; JAX remembers what it has traced, so a second call costs nothing."""
+    prediction, reports, variables = outputs_of(program, arrays, model, batch, key)
+    for t in program.terms:
+        _check_value(t.name, t.fn(Evaluation(prediction, variables, batch, reports)))
 
 
 def _check_value(name: str, value: Any) -> None:

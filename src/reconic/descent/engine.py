@@ -145,12 +145,21 @@ def reconstruct(
     record = Record(names, problem.weights, epochs, folder, progress)
     if saved is not None:
         record.resume(saved.arrays, dict(load(saved.path).images))
+    criteria = list(stop) if isinstance(stop, Sequence) else [stop]
+    tenth = max(1, epochs // 10)
+    periods: dict[str, int | None] = {}  # a look from Python costs time, so only where it is needed
+    if folder or criteria or holdout:
+        periods["log"] = log_every
+    if images is not None:
+        periods["images"] = images_every or tenth
+    if folder:
+        periods["checkpoint"] = checkpoint_every or tenth
     session = Session(
         problem=problem,
         feed=feed,
         record=record,
-        timetable=Timetable(epochs, log_every, images_every, checkpoint_every),
-        stop=list(stop) if isinstance(stop, Sequence) else [stop],
+        timetable=Timetable(epochs, periods),
+        stop=criteria,
         deadline=None if time_limit is None else began + time_limit,
         images=images,
         facts=facts,

@@ -29,28 +29,20 @@ class Timetable:
 
     Args:
         epochs: Number of epochs.
-        log: Epochs between logs; None for a hundredth of all.
-        images: Epochs between images; None for a tenth.
-        checkpoint: Epochs between checkpoints; None for a tenth.
+        periods: Epochs between each thing that happens, by its name; None for a hundredth of all.
     """
 
-    def __init__(
-        self, epochs: int, log: int | None, images: int | None, checkpoint: int | None
-    ) -> None:
+    def __init__(self, epochs: int, periods: Mapping[str, int | None]) -> None:
         self.epochs = epochs
-        self.periods = {
-            "log": log or max(1, epochs // 100),
-            "images": images or max(1, epochs // 10),
-            "checkpoint": checkpoint or max(1, epochs // 10),
-        }
+        self.periods = {name: k or max(1, epochs // 100) for name, k in periods.items()}
 
     def due(self, what: str, epoch: int) -> bool:
         """Whether `what` happens after `epoch` epochs."""
-        return epoch % self.periods[what] == 0 or epoch == self.epochs
+        return what in self.periods and (epoch % self.periods[what] == 0 or epoch == self.epochs)
 
     def ahead(self, epoch: int) -> int:
         """Number of epochs until anything happens."""
-        return min(self.epochs - epoch, *(k - epoch % k for k in self.periods.values()))
+        return min([self.epochs - epoch, *(k - epoch % k for k in self.periods.values())])
 
 
 @dataclass

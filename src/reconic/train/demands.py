@@ -26,12 +26,12 @@ def check_data(
         FileNotFoundError: If a data file is missing.
         ValueError: If true images are missing that loss or monitor need.
     """
-    has_truth = {"test": "x" in data.dataset("test")[0]}
-    if trains or (has_truth["test"] and "cg-sense" in baselines):
-        has_truth["val"] = "x" in data.dataset("val")[0]
+    splits = ("train", "val", "test") if trains else ("test",)
+    has_truth = {split: "x" in data.dataset(split)[0] for split in splits}
     if not trains:
+        if has_truth["test"] and "cg-sense" in baselines:
+            data.dataset("val")
         return
-    has_truth["train"] = "x" in data.dataset("train")[0]
     name = type(loss).__name__
     for split in ("train", "val"):
         if loss.needs_truth and not has_truth[split]:

@@ -70,8 +70,8 @@ def score_figure(
         _differences(right, list(scores), differences)
         left.set_yticks(range(len(scores)), list(scores))
         left.set_ylim(len(scores) - 0.5, -0.5)  # the first method on top
-        left.set_xlabel(f"{metric}; dots are slices, bars means")
-        right.set_xlabel(f"difference from {reference}, mean and {interval}")
+        left.set_xlabel(f"{metric}\ndots are slices, bars means")
+        right.set_xlabel(f"difference from {reference},\nmean and {interval}")
     if path is not None:
         save_figure(figure, path)
     return figure
