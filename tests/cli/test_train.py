@@ -31,6 +31,25 @@ def test_every_config_is_valid(path, capsys):
     assert raw["notes"]  # what to expect of it
 
 
+@pytest.mark.parametrize(
+    ("words", "key", "argument", "value"),
+    [
+        (["--optimizer", "AdamW"], "optimizer", "weight_decay", 0.01),  # Adam's is 0
+        (["--optimizer=torch.optim.AdamW"], "optimizer", "lr", 1e-3),  # what the parser spells out
+        (["--recon.class_path", "CGSense"], "recon", "lam", 1e-3),  # MoDL's is 0.05
+        (["--recon", '{"class_path": "CGSense"}'], "recon", "lam", 1e-3),
+        (["--recon.lam", "0.2"], "recon", "lam", 0.2),
+    ],
+)
+def test_a_named_class_has_its_own_defaults(words, key, argument, value, capsys):
+    from reconic.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["train", *words, "--print_config"])
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed[key]["init_args"][argument] == value
+
+
 def test_command_line_overrides_the_config(home, capsys):
     from reconic.cli import main
 

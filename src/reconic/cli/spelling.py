@@ -73,6 +73,7 @@ def _own_defaults(parser: ArgumentParser, argv: Sequence[str], classes: Mapping[
     """
     for action in parser._actions:
         default = action.default
+        default = default.as_dict() if isinstance(default, Namespace) else default
         if not isinstance(default, Mapping) or "class_path" not in default:
             continue
         name = _class_named(action.dest, argv)
