@@ -41,7 +41,7 @@ lint: $(STAMP) ## Check style, types and who imports whom
 bench: $(STAMP) ## Measure speed against the bare FFTs and the bare network
 	$(BIN)/python benchmarks/run.py
 
-bench-peers: $(STAMP) ## Measure speed against sigpy, mrpro and BART (in .venv-peers)
+bench-peers: $(STAMP) ## Measure speed against sigpy, mrpro, BART, deepinv and fastMRI (in .venv-peers)
 	$(BIN)/python benchmarks/peers.py
 
 clean: ## Remove .venv, caches and built files; keeps data and logs

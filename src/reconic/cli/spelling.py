@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import inspect
 import json
@@ -54,8 +55,8 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
     try:
         for path in _config_files(argv):
             _check_mapping(_read(path), keys, classes, "")
-        _own_defaults(parser, argv, classes)
-        return parser.parse_args(list(argv))
+        with _own_defaults(parser, argv, bases, classes):
+            return parser.parse_args(list(argv))
     except argparse.ArgumentError as error:
         raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
 
@@ -66,23 +67,39 @@ def _subclasses(base: type) -> Iterator[type]:
         yield from _subclasses(cls)
 
 
-def _own_defaults(parser: ArgumentParser, argv: Sequence[str], classes: Mapping[str, type]) -> None:
-    """Let a class that is named keep its own defaults.
+@contextlib.contextmanager
+def _own_defaults(
+    parser: ArgumentParser,
+    argv: Sequence[str],
+    bases: Sequence[type],
+    classes: Mapping[str, type],
+) -> Iterator[None]:
+    """Let a class that is named have its own defaults, inside a `with` block.
 
     Of those of the class that stands there by default only what the parser spells out carries over.
     """
+    before, own = {}, {}
     for action in parser._actions:
         default = action.default
         default = default.as_dict() if isinstance(default, Namespace) else default
         if not isinstance(default, Mapping) or "class_path" not in default:
             continue
         name = _class_named(action.dest, argv)
-        if name is not None:
-            cls = _find(name, classes)
+        cls = None if name is None else _find(name, classes)
+        there = _find(default["class_path"], classes)
+        if isinstance(cls, type) and any(
+            issubclass(cls, b) and issubclass(there, b) for b in bases
+        ):
             valid = _parameters(cls)
             kept = {k: v for k, v in default.get("init_args", {}).items() if k in valid}
-            spec = {"class_path": f"{cls.__module__}.{cls.__qualname__}", "init_args": kept}
-            parser.set_defaults({action.dest: spec})
+            path = f"{cls.__module__}.{cls.__qualname__}"
+            before[action.dest] = default
+            own[action.dest] = {"class_path": path, "init_args": kept}
+    parser.set_defaults(own)
+    try:
+        yield
+    finally:
+        parser.set_defaults(before)
 
 
 def _class_named(key: str, argv: Sequence[str]) -> str | None:
