@@ -65,6 +65,8 @@ def too_long(signum, frame):
     raise AssertionError(f"longer than {SECONDS} s")
 
 
+# jsonargparse warns of paths such as os.system, before it refuses them for their kind
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.slow
 def test_fuzzed_configurations(home, tmp_path):
     import argparse
