@@ -53,9 +53,10 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
     classes = {c.__name__: c for base in bases for c in _subclasses(base)}
     keys = [action.dest for action in parser._actions if not re.search(r"(^|\.)help$", action.dest)]
     try:
-        for path in _config_files(argv):
-            _check_mapping(_read(path), keys, classes, "")
-        with _own_defaults(parser, argv, bases, classes):
+        configs = [_read(path) for path in _config_files(argv)]
+        for config in configs:
+            _check_mapping(config, keys, classes, "")
+        with _own_defaults(parser, argv, configs, bases, classes):
             return parser.parse_args(list(argv))
     except argparse.ArgumentError as error:
         raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
@@ -71,6 +72,7 @@ def _subclasses(base: type) -> Iterator[type]:
 def _own_defaults(
     parser: ArgumentParser,
     argv: Sequence[str],
+    configs: Sequence[Mapping[str, Any]],
     bases: Sequence[type],
     classes: Mapping[str, type],
 ) -> Iterator[None]:
@@ -84,7 +86,7 @@ def _own_defaults(
         default = default.as_dict() if isinstance(default, Namespace) else default
         if not isinstance(default, Mapping) or "class_path" not in default:
             continue
-        name = _class_named(action.dest, argv)
+        name = _class_named(action.dest, argv, configs)
         cls = None if name is None else _find(name, classes)
         there = _find(default["class_path"], classes)
         if isinstance(cls, type) and any(
@@ -102,9 +104,9 @@ def _own_defaults(
         parser.set_defaults(before)
 
 
-def _class_named(key: str, argv: Sequence[str]) -> str | None:
+def _class_named(key: str, argv: Sequence[str], configs: Sequence[Mapping[str, Any]]) -> str | None:
     """Class that config files or the command line, which has the last word, give for a key."""
-    given = [_read(path).get(key) for path in _config_files(argv)]
+    given = [config.get(key) for config in configs]
     for i, word in enumerate(argv):
         option, equals, value = word.partition("=")
         if option in (f"--{key}", f"--{key}.class_path"):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from reconic.operator import LinearSystem
 from reconic.recons.base import Problem, Recon
 from reconic.recons.blocks import DataConsistency
-from reconic.recons.fitting import Fitted, Patience, each_scan, fit_scan, learning
+from reconic.recons.fitting import Fitted, Patience, fit_each, fit_scan, learning
 from reconic.recons.splitting import Part, mixed_misfit, restrict, split
 
 __all__ = ["DeepImagePrior"]
@@ -85,10 +85,7 @@ class DeepImagePrior(Recon):
         self.seed = seed
 
     def reconstruct(self, problem: Problem) -> Tensor:
-        fits = [self._fit(*scan) for scan in each_scan(problem.y, problem.A)]
-        problem.note("n_steps", torch.tensor([float(fit.step) for fit in fits]))
-        problem.note("holdout", torch.tensor([fit.error for fit in fits]))
-        x = torch.cat([fit.best for fit in fits])
+        x = fit_each(problem, self._fit)
         problem.show(x)
         if self.consistency is not None:
             x = self.consistency(x, problem)

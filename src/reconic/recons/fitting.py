@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from reconic.operator import LinearSystem, static, system
+from reconic.recons.base import Problem
 from reconic.recons.splitting import Part
 
-__all__ = ["Fitted", "Patience", "Scan", "each_scan", "fit_scan", "learning"]
+__all__ = ["Fitted", "Patience", "Scan", "each_scan", "fit_each", "fit_scan", "learning"]
 
 Kept = TypeVar("Kept")
 
@@ -98,6 +99,14 @@ def fit_scan(
         elif step - found.step >= patience.every * patience.looks:
             break
     return found
+
+
+def fit_each(problem: Problem, fit: Callable[[Tensor, LinearSystem], Fitted[Tensor]]) -> Tensor:
+    """Images of a problem's scans, each fitted by itself; notes when and how well they ended."""
+    fits = [fit(*scan) for scan in each_scan(problem.y, problem.A)]
+    problem.note("n_steps", torch.tensor([float(fitted.step) for fitted in fits]))
+    problem.note("holdout", torch.tensor([fitted.error for fitted in fits]))
+    return torch.cat([fitted.best for fitted in fits])
 
 
 def each_scan(y: Tensor, A: LinearSystem) -> Iterator[Part]:

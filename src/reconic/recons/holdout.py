@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reconic.recons.base import Recon
 from reconic.recons.cgsense import CGSense
+from reconic.recons.splitting import centre
 from reconic.systems import CartesianMRI
 
 __all__ = ["best_lam_by_holdout", "hold_out", "holdout_error", "minimise_over_lam"]
@@ -45,7 +46,7 @@ def hold_out(
         )
     sampled = np.asarray(mask) > 0
     outside = sampled.copy()
-    outside[tuple(_centre(n, n_calib) for n in mask.shape)] = False
+    outside[tuple(centre(n, n_calib) for n in mask.shape)] = False
     candidates = np.flatnonzero(outside)
     n_held = round(fraction * candidates.size)
     if n_held == 0:
@@ -57,12 +58,6 @@ def hold_out(
     held = np.zeros(mask.shape, bool)
     held.flat[chosen] = True
     return (sampled & ~held).astype(np.float32), held.astype(np.float32)
-
-
-def _centre(n: int, n_calib: int) -> slice:
-    """Central samples of an axis of length n, its origin at n//2."""
-    first = max(n // 2 - n_calib // 2, 0)
-    return slice(first, min(first + n_calib, n))
 
 
 def holdout_error(

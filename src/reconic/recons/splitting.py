@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem, System
 
-__all__ = ["Part", "mixed_misfit", "restrict", "split"]
+__all__ = ["Part", "centre", "mixed_misfit", "restrict", "split"]
 
 
 class Part(NamedTuple):
@@ -68,14 +68,14 @@ def split(
     core = tuple(sampled.shape[-len(A.out_shape) :])
     shape = (len(y), *(core if max(core) > 1 else A.out_shape))
     held = (torch.rand(shape, generator=generator) < fraction).to(sampled)
-    held[(..., *(_centre(n, n_calib) for n in shape[-n_space:]))] = 0
+    held[(..., *(centre(n, n_calib) for n in shape[-n_space:]))] = 0
     return sampled * (1 - held), sampled * held
 
 
-def _centre(n: int, n_calib: int) -> slice:
-    """Central samples of an axis of length n, its origin at n//2; all of one that has no centre."""
+def centre(n: int, n_calib: int) -> slice:
+    """Central samples of an axis of length n, its origin at n//2."""
     first = max(n // 2 - n_calib // 2, 0)
-    return slice(first, first + n_calib) if n > 1 or n_calib == 0 else slice(None)
+    return slice(first, first + n_calib)
 
 
 def mixed_misfit(x_hat: Tensor, y: Tensor, A: System) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem
 from reconic.recons.base import Problem, Recon
-from reconic.recons.fitting import Fitted, Patience, each_scan, fit_scan, learning
+from reconic.recons.fitting import Fitted, Patience, fit_each, fit_scan, learning
 from reconic.recons.splitting import Part, mixed_misfit, restrict, split
 
 __all__ = ["ZeroShot"]
@@ -75,10 +75,7 @@ class ZeroShot(Recon):
         self.seed = seed
 
     def reconstruct(self, problem: Problem) -> Tensor:
-        fits = [self._fit(*scan) for scan in each_scan(problem.y, problem.A)]
-        problem.note("n_steps", torch.tensor([float(fit.step) for fit in fits]))
-        problem.note("holdout", torch.tensor([fit.error for fit in fits]))
-        return torch.cat([fit.best for fit in fits])
+        return fit_each(problem, self._fit)
 
     def _fit(self, y: Tensor, A: LinearSystem) -> Fitted[Tensor]:
         with learning():
