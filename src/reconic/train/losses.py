@@ -183,22 +183,23 @@ class WeightedSum(Loss):
 
 def _relative_l2(loss: Loss, estimate: Tensor, reference: Tensor) -> Tensor:
     _check_shapes(loss, estimate, reference)
-    error = _abs2(estimate - reference).flatten(1).sum(1)
-    return (error / _or_one(_abs2(reference).flatten(1).sum(1))).mean()
+    error = abs2(estimate - reference).flatten(1).sum(1)
+    return (error / or_one(abs2(reference).flatten(1).sum(1))).mean()
 
 
 def _relative_l1(loss: Loss, estimate: Tensor, reference: Tensor) -> Tensor:
     _check_shapes(loss, estimate, reference)
     error = (estimate - reference).abs().flatten(1).sum(1)  # torch's d|z|/dz is 0 at z = 0
-    return (error / _or_one(reference.abs().flatten(1).sum(1))).mean()
+    return (error / or_one(reference.abs().flatten(1).sum(1))).mean()
 
 
-def _abs2(z: Tensor) -> Tensor:
+def abs2(z: Tensor) -> Tensor:
     """Squared magnitude; unlike abs(z)², without a square root on the way."""
     return torch.view_as_real(z.resolve_conj()).square().sum(-1) if z.is_complex() else z.square()
 
 
-def _or_one(norm: Tensor) -> Tensor:
+def or_one(norm: Tensor) -> Tensor:
+    """The norm where it is positive, else one: what can be divided by."""
     return torch.where(norm > 0, norm, torch.ones_like(norm))
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from reconic.calibrate import noise_std
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
-from reconic.train.losses import KSpaceLoss, Loss, Step
+from reconic.train.losses import KSpaceLoss, Loss, Step, abs2, or_one
 
 __all__ = ["SURE", "noise_level"]
 
@@ -76,8 +76,8 @@ class SURE(Loss):
         moved = recon(y + step.reshape(-1, *(1,) * (y.ndim - 1)) * b, A)
         divergence = _sum(weights * (b.conj() * A(moved - x_hat)).real) / step
         correction = sigma**2 * (2 * divergence - _sum(weights.expand(y.shape)))
-        scale = _or_one(_sum(weights * _abs2(y)))
-        misfit = _sum(weights * _abs2(A(x_hat) - y))
+        scale = or_one(_sum(weights * abs2(y)))
+        misfit = _sum(weights * abs2(A(x_hat) - y))
         terms = {"fit": (misfit / scale).mean(), "correction": (correction / scale).mean()}
         self.report = {name: value.detach() for name, value in terms.items()}
         return Step(x_hat, terms["fit"] + terms["correction"])
@@ -100,7 +100,7 @@ class SURE(Loss):
             padding=[side // 2 for side in sides],
             count_include_pad=False,
         ).reshape(sampled.shape)
-        return sampled / _or_one(density)
+        return sampled / or_one(density)
 
 
 def noise_level(y: Tensor, A: LinearSystem, sigma: float | None, n_space: int) -> Tensor:
@@ -110,13 +110,5 @@ def noise_level(y: Tensor, A: LinearSystem, sigma: float | None, n_space: int) -
     return noise_std(y.detach(), len(A.out_shape), n_space)
 
 
-def _abs2(z: Tensor) -> Tensor:
-    return torch.view_as_real(z).square().sum(-1)
-
-
 def _sum(value: Tensor) -> Tensor:
     return value.flatten(1).sum(1)
-
-
-def _or_one(value: Tensor) -> Tensor:
-    return torch.where(value > 0, value, torch.ones_like(value))
