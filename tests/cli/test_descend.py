@@ -1,6 +1,7 @@
 """`reconic descend`: from a configuration to a run folder."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,6 @@ def test_the_shipped_config_deblurs(tmp_path, capsys):
 def test_mistakes_are_named(words, says, tmp_path, capsys):
     command = ["descend", "--config", str(CONFIG), *SMALL, "--logdir", str(tmp_path), *words]
     assert main(command) == 2
-    import re
-
     assert re.search(says, capsys.readouterr().err)
 
 
@@ -55,3 +54,35 @@ def test_a_measurement_from_files(tmp_path):
     np.testing.assert_allclose(scene.forward(flat), 1, atol=1e-5)  # the PSF's sum is one
     with pytest.raises(FileNotFoundError, match=r"there is no file 'no\.npy'"):
         Deconvolution("no.npy", "no.npy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [
+    "{method: ensemble, n: 3, at_once: 2}",
+    "{method: langevin, n_samples: 20, burn_in: 20, thin: 2, noise: 0.01}",
+])  # fmt: skip
+def test_uncertainty_stands_beside_the_image(how, tmp_path, capsys):
+    command = ["descend", "--config", str(CONFIG), *SMALL, "--logdir", str(tmp_path)]
+    assert main([*command, "--uncertainty", how]) == 0
+    folder = tmp_path / "deconvolution" / "version_0"
+    said = capsys.readouterr().out
+    assert f"figure: {folder / 'figures' / 'uncertainty.png'}" in said
+    assert said.splitlines()[-1] == str(folder)
+    with np.load(folder / "uncertainty.npz") as arrays:
+        assert arrays["std/object"].shape == arrays["mean/object"].shape == (40, 40)
+        assert np.all(arrays["std/object"] > 0)
+        deviation = float(arrays["std/object"].mean())
+    scores = json.loads((folder / "results.json").read_text())["object"]
+    assert scores["Standard deviation"] == pytest.approx(deviation)
+    assert deviation < 0.3
+
+
+@pytest.mark.parametrize(("how", "says"), [
+    ("ensembel", "there is no method 'ensembel'. Did you mean 'ensemble'?"),
+    ("{method: ensemble, members: 3}", "uncertainty: .*members"),
+])  # fmt: skip
+def test_mistakes_in_uncertainty_are_named_before_the_fit(how, says, tmp_path, capsys):
+    command = ["descend", "--config", str(CONFIG), *SMALL, "--logdir", str(tmp_path)]
+    assert main([*command, "--uncertainty", how]) == 2
+    assert re.search(says, capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())

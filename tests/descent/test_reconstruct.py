@@ -11,6 +11,8 @@ import pytest
 
 from reconic import descent as rd
 from reconic.descent import loop
+from reconic.descent.problem import make_problem
+from reconic.descent.state import start
 from reconic.operator import LinearSystem, system
 
 
@@ -276,6 +278,20 @@ def test_a_second_call_with_the_same_shapes_compiles_nothing(blur):
         run(0.5, 33)
     assert loop.advance._cache_size() == before
     assert not [c for c in compiled if "XLA compilation" in str(c)]
+
+
+def test_the_loop_needs_one_more_copy_of_the_variables_than_adam_does():
+    y = jnp.ones((256, 256), jnp.float32)
+    problem = make_problem(lambda v, b: jnp.sin(v), 0 * y, rd.l2("y"), rd.adam(0.1), n_batches=1)
+    state = start(problem.program, problem.arrays, 0, 0, True)
+    compiled = loop.advance.lower(
+        problem.program, loop.Batches(1, 1), state, problem.model, {"y": y}, {}, problem.weights, 9
+    ).compile()
+    memory = compiled.memory_analysis()
+    held = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+    held += memory.output_size_in_bytes - memory.alias_size_in_bytes
+    # data, x, both moments and the best; a gradient, and x while the best is chosen
+    assert held < 7.5 * y.nbytes
 
 
 def test_the_arrays_given_are_left_as_they_are(blur):

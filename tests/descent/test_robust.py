@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+import warnings
 
 import h5py
 import jax.numpy as jnp
@@ -102,7 +103,7 @@ def test_a_plateau_ends_the_run_at_the_same_epoch_each_time():
 
 
 def test_a_time_limit_and_ctrl_c_return_what_there_is():
-    fit = run({"y": Y}, 100_000_000, time_limit=0.5, log_every=1000)
+    fit = run({"y": Y}, 100_000_000, time_limit=2.0, log_every=1000)
     assert fit.stopped == "the time limit is over"
     assert len(fit.history["epoch"]) > 10
     timer = threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT))
@@ -138,11 +139,116 @@ def test_a_gradient_that_is_not_finite_is_named_by_its_variable():
 
 
 def test_steps_that_are_too_long_are_lowered_until_it_converges():
-    with pytest.warns(UserWarning, match="Going on from the best with all steps halved"):
-        fit = run(
-            {"y": Y}, 3000, opt=rd.sgd(40.0), on_failure="lower",
+    fit, seen = warned(
+        lambda: run(
+            {"y": Y}, 3000, opt=rd.sgd(40.0, momentum=0.5), on_failure="lower",
             loss=rd.term(lambda p, v, b: jnp.mean((p - b["y"]) ** 4), "quartic"),
-        )  # fmt: skip
+        )
+    )  # fmt: skip
     assert fit.stopped is None
     assert np.isfinite(fit.history["total"]).all()
     assert fit.history["total"].min() < fit.history["total"][0]
+    assert "Going on from step 2 with all steps halved" in seen[0]  # tried before the best
+    assert "Going on from the best with all steps halved" in seen[1]
+    assert fit.history["epoch"][-1] == 3000
+
+
+def warned(call):
+    """What a call returns, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        found = call()
+    return found, [str(w.message) for w in seen]
+
+
+def cliff(v, batch):
+    """Where x is too large there is no prediction."""
+    return jnp.where(v["x"] > 0.25, jnp.nan, v["x"]) + 0 * batch["y"]
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_the_way_back_is_the_last_good_state(batch_size):
+    """Oracle: the run that a schedule makes, which halves the steps before the cliff."""
+    data = {"y": np.full((8, 3), 0.2, np.float32) + 0.01 * Y[:8]}
+
+    def follow(schedule, **settings):
+        opt = rd.optimizer("sgd", schedule, momentum=0.5)  # overshoots to where the cliff is
+        return run(data, 12, opt, forward=cliff, batch_size=batch_size, seed=2, **settings)
+
+    fit, seen = warned(lambda: follow(lambda n: 0.825 + 0 * n, on_failure="lower"))
+    assert len(seen) == 1
+    assert "Step 3 (epoch " in seen[0]
+    assert "l2 is nan. Going on from step 2 with all steps halved." in seen[0]
+    want = follow(lambda n: jnp.where(n < 2, 0.825, 0.825 / 2))
+    for name, values in want.history.items():  # up to the rounding of another program
+        np.testing.assert_allclose(fit.history[name], values, rtol=1e-5, err_msg=name)
+    for got, x in ((fit.variables, want.variables), (fit.best, want.best)):
+        np.testing.assert_allclose(got["x"], x["x"], rtol=1e-5)
+
+
+def test_a_failure_that_no_shorter_step_avoids_ends_the_run():
+    def forward(v, batch):
+        return v["x"] + jnp.where(batch["step"] >= 3, jnp.nan, 0.0) + 0 * batch["y"]
+
+    fit, seen = warned(lambda: run({"y": Y}, forward=forward, on_failure="lower", keep_best=None))
+    assert len(seen) == 13  # halved twelve times
+    assert seen[-1].endswith("Stopped before that step.")
+    assert "Step 3 (epoch 4): l2 is nan" in fit.stopped
+    assert len(fit.history["l2"]) == 3
+
+
+def test_a_stream_goes_back_to_where_its_epoch_began():
+    batches = [{"y": np.full((4, 3), 0.2, np.float32)} for _ in range(3)]
+
+    def follow(schedule, **settings):
+        return run(batches, 8, rd.optimizer("sgd", schedule), forward=cliff, **settings)
+
+    steep = 2.4  # over the cliff with the second step of the second epoch
+
+    def schedule(n):
+        return jnp.where(n < 4, 0.1, steep)
+
+    fit, seen = warned(lambda: follow(schedule, on_failure="lower"))
+    assert len(seen) == 1
+    assert "Step 5 (epoch 2)" in seen[0]
+    assert "Going on from step 3 with all steps halved" in seen[0]
+    want = follow(lambda n: jnp.where(n < 3, 1, 0.5) * schedule(n))
+    np.testing.assert_allclose(fit.history["l2"], want.history["l2"], rtol=1e-5)  # rounding
+
+
+def interrupted_at(n):
+    """Stream of two epochs of 40 batches that asks to stop when it has given batch `n`."""
+
+    def epoch(number):
+        rng = np.random.default_rng(number)
+        for i in range(40):
+            if 40 * number + i == n:
+                signal.raise_signal(signal.SIGINT)
+            if 40 * number + i > n:
+                time.sleep(0.02)  # so that it is seen before the batches that wait are used up
+            yield {"y": rng.standard_normal((2, 3))}
+
+    return epoch
+
+
+def test_ctrl_c_ends_a_stream_within_its_epoch_and_it_goes_on_exactly(tmp_path):
+    part = run(interrupted_at(50), 2, run=tmp_path / "run")
+    assert part.stopped == "interrupted"
+    assert len(part.history["l2"]) == 1
+    whole = run(interrupted_at(1000), 2)
+    assert not np.array_equal(part.variables["x"], whole.variables["x"])
+    again = run(interrupted_at(1000), 2, resume=part.run)
+    np.testing.assert_array_equal(again.variables["x"], whole.variables["x"])
+    np.testing.assert_array_equal(again.history["l2"], whole.history["l2"])
+
+
+def test_a_time_limit_ends_a_stream_within_its_epoch():
+    def endless(epoch):
+        while True:
+            yield {"y": Y}
+
+    began = time.monotonic()
+    fit = run(endless, 3, time_limit=1.0)
+    assert time.monotonic() - began < 10  # compilation included
+    assert fit.stopped == "the time limit is over"
+    assert np.any(fit.variables["x"])

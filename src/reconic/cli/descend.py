@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jsonargparse import ArgumentParser, Namespace
 
 import reconic.descent as rd
 from reconic.cli.console import format_table, say
+from reconic.cli.processes import PROCESSES, add_processes, join_processes
 from reconic.cli.spelling import make_parser, parse, suggest, usage_error
+from reconic.cli.uncertainty import UNCERTAINTY, Task, plan
 from reconic.descent.scene import Scene
 from reconic.metrics import nrmse, psnr
 from reconic.track import write_json, write_text
@@ -18,13 +22,51 @@ from reconic.view import comparison, save_figure
 
 _TERMS = ("amplitude", "cross_correlation", "huber", "l1", "l2", "nonnegative", "poisson", "tv",
           "wavelet", "weight_decay")  # fmt: skip
+_AFTER = "Reconstructed"
 _METHODS = ("lbfgs", "gauss_newton", "frozen")
 _LOSS = "Terms of the loss by name, each with its `weight` and arguments: {l2: {target: …}, …}."
 _OPTIMIZERS = "Settings by variable: {object: {method: adam, learning_rate: …}, …}."
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a descent ended with.
+
+    Attributes:
+        scene: What was descended on.
+        fit: Its outcome.
+        spread: How sure the images are, if that was asked for.
+    """
+
+    scene: Scene
+    fit: rd.Fit
+    spread: rd.Spread | None
+
+    def scores(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """NRMSE and PSNR of each image whose truth is known, before and after, by name."""
+        found = {}
+        for name, x in self.scene.images(self.fit.best).items():
+            truth = self.scene.truth.get(name)
+            if truth is not None:
+                before = {"Before": self.scene.before[name]} if name in self.scene.before else {}
+                found[name] = {
+                    label: (float(nrmse(v, truth, n_space=v.ndim)),
+                            float(psnr(v, truth, n_space=v.ndim)))
+                    for label, v in ((k, np.asarray(i)) for k, i in {**before, _AFTER: x}.items())
+                }  # fmt: skip
+        return found
+
+
 def run(argv: list[str]) -> None:
     """Descend, and print the errors, the figure's path and, last, the run folder's."""
+    parser = descend_parser()
+    done = descend(parser, parse(parser, argv, (Scene,)))
+    if done is not None:
+        _report(done)
+
+
+def descend_parser() -> ArgumentParser:
+    """Parser of a descent's configuration."""
     parser = make_parser("descend", "Reconstruct one scene by gradient descent.")
     parser.add_argument("--notes", type=str, default="", help="What the configuration is for.")
     parser.add_subclass_arguments(
@@ -37,50 +79,66 @@ def run(argv: list[str]) -> None:
     parser.add_function_arguments(
         rd.reconstruct,
         skip={"forward", "variables", "data", "loss", "optimizers", "after_step", "after_epoch",
-              "alternate", "stop", "images", "run"},  # pyright: ignore[reportArgumentType]
+              "alternate", "stop", "images", "run", "devices"},  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
+    parser.add_argument(
+        "--uncertainty", type=str | dict[str, Any] | None, default=None, help=UNCERTAINTY
+    )
+    add_processes(parser)
     parser.add_argument("--name", type=str, default="descend", help="Name of the run.")
     parser.add_argument("--logdir", type=str, default="logs", help="Folder of all runs.")
-    config = parse(parser, argv, (Scene,))
-    loss, optimizers = (
-        _loss(config.loss),
-        {k: _optimizer(k, v) for k, v in config.optimizers.items()},
-    )
+    return parser
+
+
+def descend(
+    parser: ArgumentParser, config: Namespace, stop: Sequence[rd.Criterion] = ()
+) -> Done | None:
+    """Descend as a configuration says; None in a process that does not write."""
+    loss = _loss(config.loss)
+    optimizers = {k: _optimizer(k, v) for k, v in config.optimizers.items()}
+    estimate = plan(config.uncertainty) if config.uncertainty else None
+    join_processes(config)
     made = vars(parser.instantiate(config))
     scene = made["scene"]
-    given = {"config", "notes", "scene", "loss", "optimizers", "name", "logdir"}
+    given = {"config", "notes", "scene", "loss", "optimizers", "uncertainty", "name", "logdir",
+             *PROCESSES}  # fmt: skip
     rest = {k: v for k, v in made.items() if k not in given}
     name = None if rest["resume"] else Path(made["logdir"], made["name"])
     fit = rd.reconstruct(
         scene.forward, scene.variables, scene.data, loss, optimizers,
-        images=scene.images, run=name, **rest,
+        images=scene.images, run=name, stop=stop, **rest,
     )  # fmt: skip
-    assert fit.run is not None  # a new run or the resumed one
+    if fit.run is None:  # the first process writes
+        return None
     write_text(fit.run / "config.yaml", parser.dump(config, skip_unset=False))
-    _report(scene, fit)
+    spread = None
+    if estimate is not None and fit.stopped != "interrupted":
+        spread = estimate(Task(scene, loss, optimizers, rest, fit))
+    return Done(scene, fit, spread)
 
 
-def _report(scene: Scene, fit: rd.Fit) -> None:
+def _report(done: Done) -> None:
     """Figure, table and results of a finished run."""
+    scene, fit, spread = done.scene, done.fit, done.spread
     assert fit.run is not None
-    found = {k: np.asarray(v) for k, v in scene.images(fit.best).items()}
     figures = fit.run / "figures"
     figures.mkdir(exist_ok=True)
     save_figure(fit.plot(), figures / "loss.png")
-    results, rows = {}, []
-    for name, x in found.items():
+    for name, x in scene.images(fit.best).items():
         before = {"Before": np.asarray(scene.before[name])} if name in scene.before else {}
-        truth = scene.truth.get(name)
-        comparison({**before, "Reconstructed": x}, truth, figures / f"{name}.png")
+        images = {**before, _AFTER: np.asarray(x)}
+        comparison(images, scene.truth.get(name), figures / f"{name}.png")
         say(f"figure: {figures / f'{name}.png'}")
-        if truth is not None:
-            images = {**before, "Reconstructed": x}.items()
-            results[name] = {k: float(nrmse(v, truth, n_space=v.ndim)) for k, v in images}
-            scores = {k: float(psnr(v, truth, n_space=v.ndim)) for k, v in images}
-            rows += [[f"{name}, {k.lower()}", f"{results[name][k]:.4f}", f"{scores[k]:.2f}"]
-                     for k in scores]  # fmt: skip
+    scores = done.scores()
+    results = {name: {k: v[0] for k, v in found.items()} for name, found in scores.items()}
+    rows = [[f"{name}, {k.lower()}", f"{v[0]:.4f}", f"{v[1]:.2f}"]
+            for name, found in scores.items() for k, v in found.items()]  # fmt: skip
     if rows:
         say(format_table(["image", "NRMSE", "PSNR / dB"], rows))
+    for name, std in {} if spread is None else spread.std.items():
+        deviation = float(np.mean(std))
+        results.setdefault(name, {})["Standard deviation"] = deviation
+        say(f"{name}: mean standard deviation {deviation:.4g}")
     write_json(fit.run / "results.json", results)
     if fit.stopped:
         say(f"stopped early: {fit.stopped}")

@@ -16,9 +16,22 @@ from reconic.descent.optimizers import Optimizer, adam, frozen, optimizer, sgd
 from reconic.descent.proximal import proximal
 from reconic.descent.regularizers import nonnegative, tv, wavelet, weight_decay
 from reconic.descent.second_order import gauss_newton, lbfgs
-from reconic.descent.stopping import HoldoutRises, Plateau
+from reconic.descent.stopping import Criterion, HoldoutRises, Plateau
+from reconic.descent.uncertainty import (
+    Ensemble,
+    Samples,
+    Spread,
+    bootstrap,
+    ensemble,
+    gaussian_noise,
+    gaussian_temperature,
+    langevin,
+    sample,
+)
 
 __all__ = [
+    "Criterion",
+    "Ensemble",
     "Evaluation",
     "Fit",
     "HoldoutRises",
@@ -26,15 +39,22 @@ __all__ = [
     "Optimizer",
     "Plateau",
     "Prediction",
+    "Samples",
+    "Spread",
     "Term",
     "adam",
     "amplitude",
+    "bootstrap",
     "cross_correlation",
+    "ensemble",
     "frozen",
     "gauss_newton",
+    "gaussian_noise",
+    "gaussian_temperature",
     "huber",
     "l1",
     "l2",
+    "langevin",
     "lbfgs",
     "load",
     "nonnegative",
@@ -43,6 +63,7 @@ __all__ = [
     "poisson",
     "proximal",
     "reconstruct",
+    "sample",
     "sgd",
     "term",
     "tv",

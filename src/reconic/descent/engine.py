@@ -11,11 +11,14 @@ from typing import Any, Literal
 from reconic.descent import checkpoint
 from reconic.descent.checks import check, user_line_first
 from reconic.descent.data_terms import DataTerm
+from reconic.descent.describe import describe
+from reconic.descent.devices import make_devices
 from reconic.descent.feed import Data, make_feed
 from reconic.descent.fit import Fit, load
 from reconic.descent.loss import Loss
 from reconic.descent.problem import make_problem
 from reconic.descent.record import Record, make_run
+from reconic.descent.rescue import Rescue
 from reconic.descent.session import Session, Timetable
 from reconic.descent.state import start
 from reconic.descent.stopping import Criterion
@@ -51,6 +54,7 @@ def reconstruct(
     checkpoint_every: int | None = None,
     keep_checkpoints: int = 2,
     progress: bool | None = None,
+    devices: int | Literal["all"] | Sequence[Any] | None = None,
 ) -> Fit:
     """Minimise a loss by gradient descent on the variables of a forward model.
 
@@ -86,7 +90,8 @@ def reconstruct(
         stop: Criteria to stop early, `Plateau` or `HoldoutRises`, looked at every `log_every`.
         time_limit: Seconds after which to stop, compilation included.
         on_failure: What to do when the loss or a gradient is NaN or infinite: "stop", or "lower"
-            all steps by half, go back to the best variables and go on.
+            all steps by half, go back to the last good state and go on; if that fails again at
+            the same step, to the best variables. Costs the memory of two states more.
         images: Function from the variables to images by name, to log.
         run: Name of the run with its log folder, such as "logs/deconvolution", in which a new
             `version_N` is made; None writes nothing.
@@ -97,6 +102,9 @@ def reconstruct(
         checkpoint_every: Epochs between checkpoints, if there is a run folder; None takes a tenth.
         keep_checkpoints: Number of checkpoints to keep, the newest.
         progress: Whether to show a progress bar; None does on a terminal.
+        devices: Devices that share the measurements, each with a copy of the variables: "all" of
+            every process, a number in each process, or JAX devices; None uses JAX's default one.
+            The first process writes the run folder.
 
     Returns:
         Variables, best variables, history and images.
@@ -106,8 +114,10 @@ def reconstruct(
             compiled.
         FloatingPointError: If the loss is not finite for the variables given.
     """
+    arguments = dict(locals())
     _check_arguments(loss, epochs, run, resume, keep_best, holdout)
     began = time.monotonic()
+    hardware = make_devices(devices)
     feed = make_feed(
         data,
         batch_size=batch_size,
@@ -116,6 +126,7 @@ def reconstruct(
         seed=seed,
         holdout=holdout,
         targets=[t.fn.target for t in loss.terms if isinstance(t.fn, DataTerm)],
+        devices=hardware,
     )
     problem = make_problem(
         forward,
@@ -127,6 +138,7 @@ def reconstruct(
         after_step=after_step,
         after_epoch=after_epoch,
         alternate=alternate,
+        devices=hardware,
     )
     check(problem.program, problem.arrays, problem.model, feed.first())
     state = start(problem.program, problem.arrays, seed, feed.n_order, keep_best is not None)
@@ -139,20 +151,29 @@ def reconstruct(
         "variables": [json.dumps(p) for p in problem.program.frame.paths],
     }
     saved = None if resume is None else checkpoint.latest(Path(resume))
-    state = state if saved is None else checkpoint.restore(saved, state, facts)
-    folder = None if run is None else make_run(run, {**facts, "epochs": epochs})
-    folder = folder if saved is None else saved.path.parents[1]
+    state = state if saved is None else hardware.copy(checkpoint.restore(saved, state, facts))
+    every = [log_every, images_every, checkpoint_every, run is None, images is None]
+    done = saved.epoch if saved else 0
+    hardware.check_same({**facts, "n_batches": feed.n_batches, "epochs": [epochs, done, every]})
+    folder = None
+    if hardware.is_chief and run is not None:
+        told = {k: describe(v) for k, v in arguments.items() if k not in ("run", "resume")}
+        folder = make_run(run, told)
+    elif hardware.is_chief and saved is not None:
+        folder = saved.path.parents[1]
+    progress = progress if hardware.is_chief else False
     record = Record(names, problem.weights, epochs, folder, progress)
     if saved is not None:
         record.resume(saved.arrays, dict(load(saved.path).images))
     criteria = list(stop) if isinstance(stop, Sequence) else [stop]
     tenth = max(1, epochs // 10)
     periods: dict[str, int | None] = {}  # a look from Python costs time, so only where it is needed
-    if folder or criteria or holdout:
+    writes = run is not None or saved is not None
+    if writes or criteria or holdout:
         periods["log"] = log_every
     if images is not None:
         periods["images"] = images_every or tenth
-    if folder:
+    if writes:
         periods["checkpoint"] = checkpoint_every or tenth
     session = Session(
         problem=problem,
@@ -164,11 +185,12 @@ def reconstruct(
         images=images,
         facts=facts,
         keep_checkpoints=keep_checkpoints,
-        on_failure=on_failure,
+        rescue=Rescue() if on_failure == "lower" else None,
         best_by_holdout=keep_best == "holdout",
+        devices=hardware,
     )
     try:
-        with user_line_first():
+        with user_line_first(), hardware.or_all_fail():
             return session.run(state)
     finally:
         record.close()

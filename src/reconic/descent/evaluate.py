@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,8 @@ import jax.numpy as jnp
 from reconic._array import Array
 from reconic.descent.loss import Evaluation, Prediction
 from reconic.descent.rules import Arrays
+from reconic.descent.shares import whole
+from reconic.descent.spread_ffts import spread_ffts
 from reconic.descent.state import Program, State
 
 __all__ = ["diagnose", "outputs_of", "put", "terms_from", "terms_of"]
@@ -20,17 +23,24 @@ def outputs_of(
     program: Program, arrays: Arrays, model: Arrays, batch: Mapping[str, Any], key: Array
 ) -> tuple[Any, Any, Any]:
     """Prediction, reports and variables: all of which the loss is made."""
-    variables = program.frame.join(arrays)
+    predict = partial(_predict, program)
+    value, reports = spread_ffts(program.mesh, predict, arrays, model, batch, key)
+    return value, reports, program.frame.join(arrays)
+
+
+def _predict(
+    program: Program, arrays: Arrays, model: Arrays, batch: Mapping[str, Any], key: Array
+) -> tuple[Any, Any]:
     known = {
         "array": lambda: arrays[0],
-        "variables": lambda: variables,
+        "variables": lambda: program.frame.join(arrays),
         "batch": lambda: batch,
         "key": lambda: jax.random.fold_in(key, batch["step"]),
     }
     found = program.model.join(model)(*(known[name]() for name in program.arguments))
     if isinstance(found, Prediction):
-        return found.value, found.reports, variables
-    return found, {}, variables
+        return found.value, found.reports
+    return found, {}
 
 
 def terms_from(program: Program, outputs: tuple[Any, Any, Any], batch: Mapping[str, Any]) -> Array:
@@ -45,7 +55,8 @@ def terms_from(program: Program, outputs: tuple[Any, Any, Any], batch: Mapping[s
 def terms_of(
     program: Program, arrays: Arrays, model: Arrays, batch: Mapping[str, Any], key: Array
 ) -> Array:
-    """Value of each term, unweighted (n_terms,), for a batch."""
+    """Value of each term, unweighted (n_terms,), for a batch, of arrays or shares."""
+    batch = whole(batch)
     return terms_from(program, outputs_of(program, arrays, model, batch, key), batch)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 
 from reconic._array import Array
 from reconic.descent.data_terms import KEPT
+from reconic.descent.devices import ONE, Devices, is_stored
 from reconic.descent.loop import CAPACITY, Batches, advance, advance_one
 from reconic.descent.rules import Arrays
-from reconic.descent.sources import IterableSource, Source, StoredSource, ahead, is_stored
+from reconic.descent.shares import size_of, take, whole
+from reconic.descent.sources import IterableSource, Source, StoredSource, ahead
 from reconic.descent.state import Program, State
 
 __all__ = ["Feed", "Resident", "Streamed", "make_feed"]
@@ -28,7 +31,7 @@ class Resident:
 
     Attributes:
         batches: How they are cut.
-        data: Arrays by name.
+        data: Arrays by name, or shares of them.
         extra: Entries that every batch has whole, such as what is held out.
         held_out: Batch to judge by, which no step sees; None if nothing is held out.
     """
@@ -49,10 +52,14 @@ class Resident:
         return self.batches.n if self.batches.shuffle and self.n_batches > 1 else 0
 
     def first(self) -> dict[str, Any]:
-        """A batch, to see what it is like."""
+        """Shapes and dtypes of a batch."""
+        return jax.eval_shape(self._first, self.data, self.extra)
+
+    def _first(self, data: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         n = self.batches.size
-        rows = self.data if n == self.batches.n else {k: v[:n] for k, v in self.data.items()}
-        return {**rows, **self.extra}
+        if n == self.batches.n:
+            return whole({**data, **extra})
+        return {**{k: take(v, jnp.arange(n)) for k, v in data.items()}, **whole(extra)}
 
     def advance(
         self,
@@ -63,6 +70,7 @@ class Resident:
         epoch: int,  # noqa: ARG002
         n_epochs: int,
         n_steps: int,
+        enough: Callable[[], bool] = lambda: False,  # noqa: ARG002
     ) -> tuple[State, np.ndarray]:
         """Take at most `n_steps` steps and at most up to the end of `n_epochs` epochs.
 
@@ -95,9 +103,9 @@ class Streamed:
     n_order: int = 0
 
     def first(self) -> dict[str, Any]:
-        """A batch, to see what it is like."""
+        """Shapes and dtypes of a batch."""
         for batch in self.source.epoch(0):
-            return jax.device_put(batch)
+            return jax.eval_shape(whole, batch)
         raise ValueError("reconstruct: `data` must give a batch, got none. Check the source.")
 
     def advance(
@@ -109,22 +117,30 @@ class Streamed:
         epoch: int,
         n_epochs: int,  # noqa: ARG002
         n_steps: int,  # noqa: ARG002
+        enough: Callable[[], bool] = lambda: False,
     ) -> tuple[State, np.ndarray]:
-        """Take the steps of one epoch."""
-        means = None
+        """Take the steps of one epoch, or what is left of it, until it is `enough`."""
+        means, nothing = None, np.zeros((0, len(weights)))
+        before = float(state.sums[-1])  # measurements of this epoch that are done
         state = state._replace(failed=jnp.asarray(False))
-        for batch, last in ahead(self.source.epoch(epoch)):
-            size = next((len(v) for v in batch.values() if np.ndim(v)), 1)
-            state, means = advance_one(
-                program, size, state, model, batch, weights, epoch, jnp.asarray(last)
-            )
+        with closing(ahead(self.source.epoch(epoch))) as batches:
+            for batch, last in batches:
+                size = size_of(batch)
+                if before > 0:
+                    before -= size
+                    continue
+                if enough():
+                    return state, nothing
+                state, means = advance_one(
+                    program, size, state, model, batch, weights, epoch, jnp.asarray(last)
+                )
         if means is None:
             raise ValueError(
                 f"reconstruct: `data` gave no batch in epoch {epoch}. It must be one that can be "
                 "gone through again: a list, or a function of the epoch."
             )
         if state.failed:  # the epoch begins anew
-            return state._replace(sums=jnp.zeros_like(state.sums)), np.zeros((0, len(weights)))
+            return state._replace(sums=jnp.zeros_like(state.sums)), nothing
         return state, np.asarray(means)[None]
 
 
@@ -140,6 +156,7 @@ def make_feed(
     seed: int,
     holdout: float,
     targets: Iterable[str],
+    devices: Devices = ONE,
 ) -> Feed:
     """Feed of a user's data.
 
@@ -152,6 +169,7 @@ def make_feed(
         seed: Seed of the order, and of what is held out.
         holdout: Share of the measurements to hold out; with one batch, of the values of each.
         targets: Entries that terms of the loss compare with, whose values may be held out.
+        devices: Where the data go.
 
     Raises:
         ValueError: If there are no data, or sizes do not fit.
@@ -163,10 +181,10 @@ def make_feed(
             raise ValueError(
                 "reconstruct: `holdout` needs `data` as arrays by name, got an iterable of batches."
             )
-        return Streamed(IterableSource(_factory(data)), 2, None)
+        return Streamed(IterableSource(_factory(data), devices), 2, None)
     _check_names(data)
     if batch_size is None:
-        return _whole(data, seed, holdout, list(targets))
+        return _whole(data, seed, holdout, list(targets), devices)
     n = _count(data, batch_size)
     rows, out = _split_rows(n, holdout, seed)
     if batch_size > len(rows):
@@ -175,31 +193,32 @@ def make_feed(
             f"got {batch_size}. None takes all at once."
         )
     if any(is_stored(v) for v in data.values()):
-        source = StoredSource(data, batch_size, remainder, shuffle, seed, rows)
-        held = jax.device_put(source.read(out)) if len(out) else None
+        source = StoredSource(data, batch_size, remainder, shuffle, seed, rows, devices)
+        held = source.read(out) if len(out) else None
         n_batches = Batches(len(rows), batch_size, remainder).n_batches
         return Streamed(source, n_batches, held)
-    arrays = {k: jnp.asarray(v) for k, v in data.items()}
-    held = {k: v[out] for k, v in arrays.items()} if len(out) else None
-    kept = {k: v[rows] for k, v in arrays.items()} if len(out) else arrays
+    held = {k: devices.share(v, out) for k, v in data.items()} if len(out) else None
+    kept = {k: devices.share(v, rows if len(out) else None) for k, v in data.items()}
     return Resident(Batches(len(rows), batch_size, remainder, shuffle), kept, {}, held)
 
 
-def _whole(data: Mapping[str, Any], seed: int, holdout: float, targets: list[str]) -> Resident:
+def _whole(
+    data: Mapping[str, Any], seed: int, holdout: float, targets: list[str], devices: Devices
+) -> Resident:
     """All at once; values are held out one by one."""
     if holdout and not targets:
         raise ValueError(
             "reconstruct: `holdout` without `batch_size` needs a stock term that compares with "
             "data, such as l2. Your own terms would see what is held out."
         )
-    arrays = {k: jnp.asarray(np.asarray(v) if is_stored(v) else v) for k, v in data.items()}
+    arrays = {k: devices.share(v) for k, v in data.items()}
     extra, held_out = {}, None
     if holdout:
         rng = np.random.default_rng(seed)
-        shapes = {k: arrays[k].shape for k in dict.fromkeys(targets) if k in arrays}
-        kept = {k: jnp.asarray(rng.random(shape) >= holdout) for k, shape in shapes.items()}
-        extra = {KEPT: kept}
-        held_out = {**arrays, KEPT: {k: ~v for k, v in kept.items()}}
+        shapes = {k: np.shape(data[k]) for k in dict.fromkeys(targets) if k in data}
+        kept = {k: rng.random(shape) >= holdout for k, shape in shapes.items()}
+        extra = {KEPT: {k: devices.share(v) for k, v in kept.items()}}
+        held_out = {**arrays, KEPT: {k: devices.share(~v) for k, v in kept.items()}}
     return Resident(Batches(1, 1), arrays, extra, held_out)
 
 

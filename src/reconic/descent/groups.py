@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from reconic.descent.optimizers import Optimizer
-from reconic.descent.trees import Path, format_path, format_tree, split
+from reconic.descent.trees import Path, format_path, format_tree, names_of, split
 
 __all__ = ["Group", "assign"]
 
@@ -33,8 +34,8 @@ def assign(settings: Any, variables: Any) -> tuple[Group, ...]:
     """Groups of the arrays that move; frozen ones, integers and booleans are in none.
 
     Args:
-        settings: An `Optimizer`, or nested dicts and lists of them that follow the variables' tree
-            as far as settings differ.
+        settings: An `Optimizer`, or a pytree of them (dicts, lists, modules) that follows the
+            variables' tree as far as settings differ.
         variables: Pytree.
 
     Raises:
@@ -89,8 +90,9 @@ def _check_used(node: Any, at: Path, paths: list[Path], variables: Any) -> None:
 def _entries(node: Any, at: Path) -> dict[str, Any]:
     if isinstance(node, Mapping):
         return {str(k): v for k, v in node.items()}
-    if isinstance(node, list | tuple):
-        return {str(i): v for i, v in enumerate(node)}
+    children = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda x: x is not node)[0]
+    if all(path for path, _ in children):
+        return {names_of(path)[0]: child for path, child in children}
     raise TypeError(
         f"optimizers: the settings of {format_path(at)} must be an Optimizer, such as adam(1e-2), "
         f"or a dict of them, got {type(node).__name__}."

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from reconic._array import Array
 from reconic.descent.rules import Arrays
+from reconic.descent.shares import Share, pin, take, whole
 from reconic.descent.state import Program, State
 from reconic.descent.step import take_step
 
@@ -52,8 +53,12 @@ class Batches:
         """Number of batches in an epoch."""
         return self.n_full + (self.n_left > 0)
 
+    def place(self, step: Any) -> tuple[Any, Any]:
+        """Epoch of a step, and its batch in the epoch, both from zero."""
+        return (step, 0) if self.n_batches == 1 else divmod(step, self.n_batches)
 
-@partial(jax.jit, static_argnames=("program", "batches"), donate_argnames="state")
+
+@partial(jax.jit, static_argnames=("program", "batches", "capacity"), donate_argnames="state")
 def advance(
     program: Program,
     batches: Batches,
@@ -63,6 +68,7 @@ def advance(
     extra: Mapping[str, Any],
     weights: Array,
     n_steps: Array,
+    capacity: int = CAPACITY,
 ) -> tuple[State, Array]:
     """Take `n_steps` steps, fewer if one fails.
 
@@ -74,27 +80,29 @@ def advance(
         data: Measurements; cut along their leading axis unless one batch holds all.
         extra: Further entries of every batch.
         weights: Weight of each term.
-        n_steps: Number of steps, over at most `CAPACITY` epochs.
+        n_steps: Number of steps, over at most `capacity` epochs.
+        capacity: Number of epochs that there is room for.
 
     Returns:
-        State, and the mean of each term over each epoch (CAPACITY, n_terms), from that on in which
+        State, and the mean of each term over each epoch (capacity, n_terms), from that on in which
         the call began; the row of an epoch that is not over holds its mean so far.
     """
-    first = state.step // batches.n_batches
-    rows = jnp.zeros((CAPACITY, len(weights)), state.sums.dtype)
+    first, _ = batches.place(state.step)
+    end = state.step + n_steps
+    rows = jnp.zeros((capacity, len(weights)), state.sums.dtype)
 
     def go_on(carry: tuple) -> Array:
-        i, state, _ = carry
-        return (i < n_steps) & ~state.failed
+        state, _ = carry
+        return (state.step < end) & ~state.failed
 
     def body(carry: tuple) -> tuple:
-        i, state, rows = carry
-        epoch, place = jnp.divmod(state.step, batches.n_batches)
-        state = _shuffled(batches, state, epoch, place)
+        state, rows = carry
+        epoch, place = batches.place(state.step)
+        state = pin(program.mesh, _shuffled(batches, state, epoch, place))
         last = place == batches.n_batches - 1
 
         def on(start: Any, size: int) -> tuple[State, Array]:
-            batch = {**_cut(batches, data, state.order, start, size), **extra}
+            batch = {**_cut(batches, data, state.order, start, size), **whole(extra)}
             return take_step(program, state, model, batch, weights, size, epoch, last)
 
         if batches.n_left == 0:
@@ -105,11 +113,11 @@ def advance(
                 lambda: on(place * batches.size, batches.size),
                 lambda: on(batches.n_full * batches.size, batches.n_left),
             )
-        return i + 1, state, rows.at[epoch - first].set(means)
+        rows = jax.lax.dynamic_update_index_in_dim(rows, means, epoch - first, 0)
+        return pin(program.mesh, (state, rows))
 
     state = state._replace(failed=jnp.asarray(False))
-    _, state, rows = jax.lax.while_loop(go_on, body, (0, state, rows))
-    return state, rows
+    return pin(program.mesh, jax.lax.while_loop(go_on, body, (state, rows)))
 
 
 @partial(jax.jit, static_argnames=("program", "size"), donate_argnames="state")
@@ -124,15 +132,16 @@ def advance_one(
     last: Array,
 ) -> tuple[State, Array]:
     """Take one step on a batch that came from outside; like `take_step`."""
-    return take_step(program, state, model, batch, weights, size, epoch, last)
+    batch = whole(batch)
+    return pin(program.mesh, take_step(program, state, model, batch, weights, size, epoch, last))
 
 
 def batch_of(batches: Batches, data: Mapping[str, Array], state: State) -> dict[str, Array]:
     """The batch of the step that comes next."""
-    epoch, place = divmod(int(state.step), batches.n_batches)
+    epoch, place = batches.place(int(state.step))
     state = _shuffled(batches, state, jnp.int32(epoch), jnp.int32(place))
     size = batches.size if place < batches.n_full else batches.n_left
-    return _cut(batches, data, state.order, place * batches.size, size)
+    return _cut_now(batches, data, state.order, place * batches.size, size)
 
 
 def _shuffled(batches: Batches, state: State, epoch: Array, place: Array) -> State:
@@ -152,8 +161,14 @@ def _cut(
     batches: Batches, data: Mapping[str, Array], order: Any, start: Any, size: int
 ) -> dict[str, Array]:
     if size == batches.n:
-        return dict(data)
-    if not batches.shuffle:
+        return whole(dict(data))
+    if batches.shuffle:
+        rows = jax.lax.dynamic_slice_in_dim(order, start, size)
+    elif any(isinstance(v, Share) for v in data.values()):
+        rows = start + jnp.arange(size)
+    else:
         return {k: jax.lax.dynamic_slice_in_dim(v, start, size) for k, v in data.items()}
-    rows = jax.lax.dynamic_slice_in_dim(order, start, size)
-    return {k: jnp.take(v, rows, axis=0) for k, v in data.items()}
+    return {k: take(v, rows) for k, v in data.items()}
+
+
+_cut_now = partial(jax.jit, static_argnames=("batches", "size"))(_cut)

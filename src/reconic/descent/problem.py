@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reconic._array import Array
+from reconic.descent.devices import ONE, Devices
 from reconic.descent.groups import Group, assign
 from reconic.descent.loss import Loss, takes_extra
 from reconic.descent.proximal import prior_terms
@@ -49,6 +50,7 @@ def make_problem(
     after_step: Callable[[Any], Any] | None = None,
     after_epoch: Callable[[Any], Any] | None = None,
     alternate: Sequence[tuple[str | Sequence[str], int]] = (),
+    devices: Devices = ONE,
 ) -> Problem:
     """Problem from the arguments of `reconstruct`.
 
@@ -73,9 +75,11 @@ def make_problem(
         after_epoch=after_epoch,
         keep_best=keep_best,
         n_batches=n_batches,
+        mesh=devices.mesh,
     )
     weights = np.asarray([*loss.weights, *(1.0 for _ in penalties)])
-    return Problem(program, arrays, model, weights, tuple(t.reads_data for t in terms))
+    reads_data = tuple(t.reads_data for t in terms)
+    return Problem(program, devices.copy(arrays), devices.copy(model), weights, reads_data)
 
 
 def _arguments(forward: Any, variables: Any, arrays: list[Array]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from reconic.io import atomic_path
-from reconic.track import RunWriter, environment, new_run, write_json, write_text
-from reconic.view import grey_scale, to_grey, to_phase
+from reconic.descent.run_log import RunLog
+from reconic.track import new_run, write_text
 
 __all__ = ["Record", "make_run"]
 
@@ -39,18 +37,22 @@ class Record:
         progress: bool | None,
     ) -> None:
         self.names, self.weights = tuple(names), np.asarray(weights)
-        self.rows = np.zeros((0, len(names)))
+        self._rows, self._n = np.zeros((1024, len(names))), 0  # room, and how much of it is used
         self.held_out = np.zeros((0, 2))
         self.images: dict[str, list[tuple[int, np.ndarray]]] = {}
         self.folder = folder
-        self._writer = RunWriter(folder) if folder else None
-        self._white: dict[str, float] = {}
+        self._log = RunLog(folder) if folder else None
         self._bar = tqdm(
             total=n_epochs,
             unit="epoch",
             file=sys.stderr,
             disable=None if progress is None else not progress,
         )
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Mean of each term in each epoch (n_epochs, n_terms)."""
+        return self._rows[: self._n]
 
     @property
     def totals(self) -> np.ndarray:
@@ -71,9 +73,8 @@ class Record:
 
     def resume(self, logs: Mapping[str, np.ndarray], images: dict) -> None:
         """Take over what an earlier part of the run has recorded."""
-        self.rows, self.held_out = logs["rows"], logs["held_out"]
-        self.images = images
-        self._bar.update(len(self.rows))
+        self.add(logs["rows"])
+        self.held_out, self.images = logs["held_out"], images
 
     @property
     def logs(self) -> dict[str, np.ndarray]:
@@ -83,60 +84,59 @@ class Record:
 
     def add(self, rows: np.ndarray) -> None:
         """Add epochs, the mean of each term in each."""
-        self.rows = np.concatenate([self.rows, rows])
+        end = self._n + len(rows)
+        if end > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]))])
+        self._rows[self._n : end] = rows
+        self._n = end
         if not self._bar.disable:
             self._bar.update(len(rows))
-            if len(self.rows):
-                self._bar.set_postfix_str(f"loss {self.totals[-1]:.3g}", refresh=False)
+            if end:
+                loss = self._rows[end - 1] @ self.weights
+                self._bar.set_postfix_str(f"loss {loss:.3g}", refresh=False)
+
+    def rewind(self, epoch: int) -> None:
+        """Forget what came after `epoch` epochs."""
+        self._bar.update(epoch - self._n)
+        self._n = epoch
+        self.held_out = self.held_out[self.held_out[:, 0] <= epoch]
 
     def log(self, held_out: float | None) -> None:
         """Log the last epoch."""
-        epoch = len(self.rows)
         if held_out is not None:
-            self.held_out = np.concatenate([self.held_out, [[epoch, held_out]]])
-        if self._writer is None:
+            self.held_out = np.concatenate([self.held_out, [[self._n, held_out]]])
+        if self._log is None:
             return
-        last = {k: float(v[-1]) for k, v in self.history.items() if "held_out" not in k}
-        values = {f"loss/{k}": v for k, v in last.items() if k not in ("epoch",)}
+        last = self._rows[self._n - 1]
+        values = {"loss/total": last @ self.weights}
+        for name, weight, value in zip(self.names, self.weights, last, strict=True):
+            values |= {f"loss/{name}": value, f"loss/weighted/{name}": weight * value}
         if held_out is not None:
             values["loss/held_out"] = held_out
-        self._writer.scalars(values, epoch)
+        self._log.scalars(values, self._n)
 
     def show(self, images: Mapping[str, Any]) -> None:
-        """Keep and log images, each on a grey scale that only ever grows, twofold at a time."""
-        epoch = len(self.rows)
+        """Keep and log images."""
         for name, image in images.items():
-            image = np.asarray(image)
-            self.images.setdefault(name, []).append((epoch, image))
-            if self.folder is not None:
-                _save(self.folder / "images" / _file_name(name), epoch, image)
-            if self._writer is not None and image.ndim >= 2:
-                self._draw(name, image, epoch)
+            kept = np.array(image)  # a copy: the next steps use the memory of the variables again
+            self.images.setdefault(name, []).append((self._n, kept))
+            if self._log is not None:
+                self._log.image(name, kept, self._n)
 
-    def _draw(self, name: str, image: np.ndarray, epoch: int) -> None:
-        assert self._writer is not None
-        while image.ndim > 2:
-            image = image[image.shape[0] // 2]
-        image = np.where(np.isfinite(image), image, 0)
-        white = self._white.get(name) or grey_scale([image])
-        while grey_scale([image]) > 2 * white and np.any(image):
-            white *= 2
-        self._white[name] = white
-        panels = {name: to_grey(image, white)}
-        if np.iscomplexobj(image):
-            panels[f"{name}/phase"] = to_phase(image)
-        self._writer.images(panels, epoch)
-        self._writer.scalars({f"white/{name}": white}, epoch)
+    def wait(self) -> None:
+        """Return when all that was logged is on disk."""
+        if self._log is not None:
+            self._log.wait()
 
     def close(self) -> None:
         """Bring all to disk."""
         self._bar.close()
-        if self._writer is not None:
-            self._writer.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def make_run(run: str | Path, settings: Mapping[str, Any]) -> Path:
-    """New folder `run/version_N` with `config.yaml` and the environment's versions.
+    """New folder `run/version_N` with `config.yaml`.
 
     Raises:
         ValueError: If `run` is itself the folder of a run.
@@ -151,15 +151,4 @@ def make_run(run: str | Path, settings: Mapping[str, Any]) -> Path:
     write_text(
         folder / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in settings.items())
     )
-    write_json(folder / "environment.json", environment())
     return folder
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]", "_", name)
-
-
-def _save(folder: Path, epoch: int, image: np.ndarray) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / f"{epoch:08d}.npy") as part:
-        np.save(part, image)

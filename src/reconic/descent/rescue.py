@@ -1,8 +1,9 @@
-"""Judging a state from outside the loop: held-out data, and what went wrong."""
+"""Judging a state from outside the loop: held-out data, what went wrong, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from reconic.descent.problem import Problem
 from reconic.descent.state import State, start_rules
 from reconic.descent.trees import format_path
 
-__all__ = ["explain", "held_out_loss", "lower"]
+__all__ = ["Rescue", "explain", "held_out_loss"]
 
 _SMALLEST = 2.0**-12  # factor on the steps below which lowering has failed
 
@@ -54,14 +55,74 @@ def explain(problem: Problem, feed: Feed, state: State, epoch: int) -> str:
     return f"{where} the loss or a gradient is not finite."
 
 
-def lower(problem: Problem, state: State) -> State | None:
-    """State at the best variables with all steps halved; None if there is none or no use in it."""
-    if not state.best or not bool(jnp.isfinite(state.best_loss)) or state.scale <= _SMALLEST:
+@dataclass
+class Rescue:
+    """The way back from steps that fail: to the last good state, with all steps halved.
+
+    A state is good if the loss and its gradient are finite there. The states that runs of steps
+    began with are kept; from there the steps are taken again up to the last good one, so that
+    variables, optimizers, step and order are what they were. If that fails again at the same step
+    it was a dead end, such as far out on a diverging path, and the way back is to the best.
+
+    Attributes:
+        earlier: The last two states that runs of steps began with, each after its epoch.
+        failed_at: Step that failed last; -1 before any did.
+    """
+
+    earlier: tuple[tuple[int, State], ...] = ()
+    failed_at: int = -1
+
+    def remember(self, epoch: int, state: State) -> None:
+        """Keep a state, after `epoch` epochs, that steps begin with."""
+        self.earlier = (*self.earlier[-1:], (epoch, jax.tree.map(jnp.copy, state)))
+
+    def back(
+        self, problem: Problem, feed: Feed, failed: State, epoch: int
+    ) -> tuple[State, int] | None:
+        """State to go on from with shorter steps, and its epoch; None if there is no use in it.
+
+        Args:
+            problem: What is computed.
+            feed: Where batches come from.
+            failed: State before the step that failed.
+            epoch: Epochs done before it.
+        """
+        step = int(failed.step)
+        dead_end, self.failed_at = step <= self.failed_at, step
+        found = [_last_good(problem, feed, self.earlier, step), _best(problem, failed, epoch)]
+        ways = [way for way in (reversed(found) if dead_end else found) if way is not None]
+        if not ways or failed.scale <= _SMALLEST:
+            return None
+        self.earlier = ()
+        state, epoch = ways[0]
+        return state._replace(scale=failed.scale / 2, failed=jnp.asarray(False)), epoch
+
+
+def _last_good(
+    problem: Problem, feed: Feed, earlier: Sequence[tuple[int, State]], step: int
+) -> tuple[State, int] | None:
+    """State before the last step that was taken before `step`, and its epoch."""
+    known = [(epoch, state) for epoch, state in earlier if int(state.step) < step]
+    if not known:
+        return None
+    epoch, state = known[-1]
+    n_steps = step - 1 - int(state.step)
+    if not isinstance(feed, Resident):  # a stream begins its epoch anew
+        return state, epoch
+    if n_steps:
+        n_epochs = step // feed.n_batches - epoch + 1
+        state, _ = feed.advance(
+            problem.program, state, problem.model, problem.weights, epoch, n_epochs, n_steps
+        )
+    return state, int(state.step) // feed.n_batches
+
+
+def _best(problem: Problem, state: State, epoch: int) -> tuple[State, int] | None:
+    """The best variables, with optimizers that start anew."""
+    if not state.best or not bool(jnp.isfinite(state.best_loss)):
         return None
     arrays = [jnp.copy(a) for a in state.best]
-    return state._replace(
-        arrays=arrays, rules=start_rules(problem.program, arrays), scale=state.scale / 2
-    )
+    return state._replace(arrays=arrays, rules=start_rules(problem.program, arrays)), epoch
 
 
 def _place(problem: Problem, state: State) -> dict[str, Any]:

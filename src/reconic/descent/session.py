@@ -6,18 +6,20 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from reconic.descent import checkpoint
+from reconic.descent.devices import Devices
 from reconic.descent.feed import Feed
 from reconic.descent.fit import Fit
 from reconic.descent.pace import Pace
 from reconic.descent.problem import Problem
 from reconic.descent.record import Record
-from reconic.descent.rescue import explain, held_out_loss, lower
+from reconic.descent.rescue import Rescue, explain, held_out_loss
 from reconic.descent.state import State
 from reconic.descent.stopping import Criterion, Seen, interruptible
 
@@ -59,8 +61,9 @@ class Session:
         images: Function from the variables to images to log.
         facts: What a checkpoint tells of the run.
         keep_checkpoints: Number of checkpoints to keep.
-        on_failure: "stop" or "lower".
+        rescue: The way back from steps that fail; None stops there.
         best_by_holdout: Whether the best variables are those of the smallest held-out loss.
+        devices: Where all is computed.
     """
 
     problem: Problem
@@ -72,31 +75,28 @@ class Session:
     images: Callable[[Any], Mapping[str, Any]] | None
     facts: dict[str, Any]
     keep_checkpoints: int
-    on_failure: str
+    rescue: Rescue | None
     best_by_holdout: bool
+    devices: Devices
 
     def run(self, state: State) -> Fit:
         """Step until the last epoch, or until there is a reason to stop."""
         stopped, pace = None, Pace()
         with interruptible() as asked:
             while self.epoch < self.timetable.epochs and stopped is None:
-                state, rows = self._advance(state, pace)
+                state, rows = self._advance(state, pace, asked)
                 self.record.add(rows)
                 if state.failed:
                     state, stopped = self._rescue(state)
                 elif len(rows):
                     state, stopped = self._look(state)
-                if asked.is_set():
-                    stopped = "interrupted"
-                elif self.deadline is not None and time.monotonic() > self.deadline:
-                    stopped = "the time limit is over"
+                stopped = self._reason(pace, asked) or stopped
         if stopped is not None:
             self._show(state)
             self._save(state)
-        join = self.problem.program.frame.join
-        best = join(state.best) if state.best else join(state.arrays)
+        variables = self._join(state.arrays)
+        best = self._join(state.best) if state.best else variables
         record = self.record
-        variables = join(state.arrays)
         return Fit(variables, best, record.history, record.images, stopped, record.folder)
 
     @property
@@ -104,8 +104,22 @@ class Session:
         """Number of epochs done."""
         return len(self.record.rows)
 
-    def _advance(self, state: State, pace: Pace) -> tuple[State, np.ndarray]:
+    def _reason(self, pace: Pace, asked: Event) -> str | None:
+        """Why to stop now, by any process's user or clock; the first one sets the pace of all."""
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        told = self.devices.gather(asked.is_set(), late, pace.n_steps)
+        pace.n_steps = int(told[0, 2])
+        if told[:, 0].any():
+            return "interrupted"
+        return "the time limit is over" if told[:, 1].any() else None
+
+    def _join(self, arrays: Any) -> Any:
+        return self.problem.program.frame.join(self.devices.own(list(arrays)))
+
+    def _advance(self, state: State, pace: Pace, asked: Event) -> tuple[State, np.ndarray]:
         before, problem = int(state.step), self.problem
+        if self.rescue is not None:
+            self.rescue.remember(self.epoch, state)
         with pace:
             state, rows = self.feed.advance(
                 problem.program,
@@ -115,6 +129,7 @@ class Session:
                 self.epoch,
                 self.timetable.ahead(self.epoch),
                 pace.n_steps,
+                lambda: self._reason(pace, asked) is not None,
             )
             pace.taken = int(state.step) - before
         return state, rows
@@ -141,23 +156,27 @@ class Session:
     def _rescue(self, state: State) -> tuple[State, str | None]:
         """State to go on from after a step that could not be taken, or a reason to stop."""
         what = explain(self.problem, self.feed, state, self.epoch)
-        if self.on_failure == "lower":
-            lowered = lower(self.problem, state)
-            if lowered is not None:
-                warnings.warn(f"{what} Going on from the best with all steps halved.", stacklevel=4)
-                return lowered, None
-        if int(state.step) == 0:
+        failed = int(state.step)
+        way = self.rescue and self.rescue.back(self.problem, self.feed, state, self.epoch)
+        if way is not None:
+            state, epoch = way
+            self.record.rewind(epoch)
+            there = f"step {int(state.step)}" if state.step < failed else "the best"
+            warnings.warn(f"{what} Going on from {there} with all steps halved.", stacklevel=4)
+            return state, None
+        if failed == 0:
             raise FloatingPointError(f"reconstruct: {what} Start from other variables.")
         warnings.warn(f"{what} Stopped before that step.", stacklevel=4)
         return state, what
 
     def _show(self, state: State) -> None:
-        if self.images is not None:
-            self.record.show(self.images(self.problem.program.frame.join(state.arrays)))
+        if self.images is not None and self.devices.is_chief:
+            self.record.show(self.images(self._join(state.arrays)))
 
     def _save(self, state: State) -> None:
         folder = self.record.folder
         if folder is not None:
+            self.record.wait()  # a checkpoint's images are on disk before it is
             checkpoint.write(
                 folder / "checkpoints",
                 self.epoch,

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
 import numpy as np
 
-from reconic._array import Array, is_array
+from reconic.descent.devices import Devices
 
-__all__ = ["IterableSource", "Source", "StoredSource", "ahead", "is_stored"]
+__all__ = ["IterableSource", "Source", "StoredSource", "ahead"]
 
-Batch = dict[str, Any]
+Batch = dict[str, Any]  # arrays by name, or shares of them
 
 
 class Source(Protocol):
     """Where batches come from."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Batches of one epoch, counted from zero."""
+        """Batches of one epoch, counted from zero, on the devices."""
         ...
 
 
 @dataclass(frozen=True)
 class StoredSource:
-    """Arrays on disk (h5py, Zarr, a memory-mapped TIFF stack) that are read by rows.
+    """Arrays on disk (h5py, Zarr, a TIFF stack mapped or opened as Zarr) that are read by rows.
 
     Attributes:
         arrays: Arrays with `shape` and slicing by sorted positions.
@@ -37,6 +37,7 @@ class StoredSource:
         shuffle: Whether every epoch has an order of its own, drawn from `seed` and its number.
         seed: Seed of the order.
         rows: Positions to read from; the others are held out.
+        devices: Where batches go.
     """
 
     arrays: Mapping[str, Any]
@@ -45,6 +46,7 @@ class StoredSource:
     shuffle: bool
     seed: int
     rows: np.ndarray
+    devices: Devices
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Batches of one epoch; rows within a batch in the order of the file."""
@@ -58,7 +60,7 @@ class StoredSource:
     def read(self, rows: np.ndarray) -> Batch:
         """The measurements at these positions."""
         rows = np.sort(rows)
-        return {name: np.asarray(a[rows]) for name, a in self.arrays.items()}
+        return {name: self.devices.share(a, rows) for name, a in self.arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,11 @@ class IterableSource:
 
     Attributes:
         make: Epoch ↦ iterable of batches.
+        devices: Where batches go.
     """
 
     make: Callable[[int], Iterable[Mapping[str, Any]]]
+    devices: Devices
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Batches of one epoch."""
@@ -79,18 +83,11 @@ class IterableSource:
                     "reconstruct: `data` must give batches that are dicts of arrays, got "
                     f"{type(batch).__name__}."
                 )
-            yield dict(batch)
+            yield jax.tree.map(self.devices.share, dict(batch))
 
 
-def is_stored(x: Any) -> bool:
-    """Whether `x` is an array on disk: sliced like an array, and not of an array library."""
-    return isinstance(x, np.memmap) or (
-        not is_array(x) and all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__"))
-    )
-
-
-def ahead(batches: Iterator[Batch], depth: int = 2) -> Iterator[tuple[dict[str, Array], bool]]:
-    """Batches on the device, fetched by a thread while earlier ones are used.
+def ahead(batches: Iterator[Batch], depth: int = 2) -> Generator[tuple[Batch, bool], None, None]:
+    """Batches fetched by a thread while earlier ones are used.
 
     Args:
         batches: Batches of an epoch.
@@ -114,7 +111,7 @@ def ahead(batches: Iterator[Batch], depth: int = 2) -> Iterator[tuple[dict[str, 
     def fetch() -> None:
         try:
             for batch in batches:
-                if not put(jax.device_put(batch)):
+                if not put(batch):
                     return
             put(None)
         except BaseException as error:  # handed on to the reader's thread

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from reconic._array import Array
 from reconic.descent import window
 from reconic.descent.groups import Group
 from reconic.descent.loss import Term
 from reconic.descent.rules import Arrays
+from reconic.descent.shares import pin
 from reconic.descent.trees import Frame
 
 __all__ = ["Block", "Program", "State", "start", "start_rules"]
@@ -49,6 +51,7 @@ class Program:
         keep_best: Whether steps keep the variables of the smallest loss.
         n_batches: Number of batches in an epoch; with one, the loss of an epoch is that of the
             variables before its step, else the mean along the way.
+        mesh: Devices that share the measurements, each with a copy of the state; None for one.
     """
 
     model: Frame
@@ -61,6 +64,7 @@ class Program:
     after_epoch: Callable[[Any], Any] | None
     keep_best: bool
     n_batches: int
+    mesh: Mesh | None = None
 
 
 class State(NamedTuple):
@@ -104,7 +108,7 @@ def start(program: Program, arrays: Arrays, seed: int, n_order: int, best: bool)
     """
     arrays = [jnp.copy(a) for a in arrays]
     dtype = jnp.result_type(jnp.float32, *(_real(a.dtype) for a in arrays))
-    return State(
+    state = State(
         step=jnp.zeros((), jnp.int32),
         key=jax.random.PRNGKey(seed),
         arrays=arrays,
@@ -116,6 +120,7 @@ def start(program: Program, arrays: Arrays, seed: int, n_order: int, best: bool)
         scale=jnp.ones((), dtype),
         failed=jnp.asarray(False),
     )
+    return pin(program.mesh, state)
 
 
 def _real(dtype: Any) -> Any:

@@ -1,5 +1,6 @@
 """Run folders and what is written into them; neither torch nor jax is needed."""
 
+from reconic.track.background import Background
 from reconic.track.gather import Method, gather_scores
 from reconic.track.images import TRUTH, ImageFile, read_image
 from reconic.track.paired import Difference, differences_from, paired_difference
@@ -9,6 +10,7 @@ from reconic.track.writer import RunWriter
 
 __all__ = [
     "TRUTH",
+    "Background",
     "Difference",
     "ImageFile",
     "Method",

@@ -5,39 +5,44 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
-from tensorboardX.summary import hparams as hparams_summary
 
 __all__ = ["RunWriter"]
+
+_BINS = 64  # of a histogram
 
 
 class RunWriter:
     """Writes scalars, images, histograms, texts and hyper-parameters of a run into its folder.
 
-    Scalars go to TensorBoard events and to `metrics.jsonl`, one object per call with `step` and
-    `time` (seconds since the writer was made). Values that are not finite are null in JSON.
+    All is in the files when a call returns. Scalars go to TensorBoard events and to
+    `metrics.jsonl`, one object per call with `step` and `time` (seconds since the writer was made).
+    Values that are not finite are null in JSON.
 
     Args:
         folder: Run folder; must exist.
     """
 
     def __init__(self, folder: str | Path) -> None:
+        # only now: tensorboardX imports torch wherever that is installed
+        from tensorboardX import summary
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+
         self.folder = Path(folder)
-        self._events = SummaryWriter(str(self.folder))
-        self._writer: Any = self._events.file_writer  # for what SummaryWriter puts elsewhere
+        self._summary, self._event = summary, Event
+        self._events = EventsWriter(str(self.folder / "events"), f".{time.time_ns()}")
         self._lines = (self.folder / "metrics.jsonl").open("a", encoding="utf-8")
         self._start = time.monotonic()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Log numbers by tag, such as "val/psnr"."""
         numbers = {tag: float(value) for tag, value in values.items()}
-        for tag, value in numbers.items():
-            self._events.add_scalar(tag, value, step)
+        self._write((self._summary.scalar(tag, value) for tag, value in numbers.items()), step)
         finite = {tag: v if math.isfinite(v) else None for tag, v in numbers.items()}
         line = {"step": step, "time": round(time.monotonic() - self._start, 3), **finite}
         self._lines.write(json.dumps(line) + "\n")
@@ -45,34 +50,38 @@ class RunWriter:
 
     def images(self, panels: Mapping[str, np.ndarray], step: int) -> None:
         """Log uint8 panels by tag, grey (ny, nx) or colour (ny, nx, 3), shown as they are."""
-        for tag, panel in panels.items():
-            layout = "HW" if panel.ndim == 2 else "HWC"
-            self._events.add_image(tag, panel, step, dataformats=layout)
+        layouts = {2: "HW", 3: "HWC"}
+        found = (
+            self._summary.image(tag, panel, dataformats=layouts[panel.ndim])
+            for tag, panel in panels.items()
+        )
+        self._write(found, step)
 
     def histogram(self, tag: str, values: Sequence[float], step: int) -> None:
         """Log how numbers are distributed, such as the scores of all slices; finite ones only."""
         finite = [value for value in values if math.isfinite(value)]
         if finite:
-            self._events.add_histogram(tag, np.asarray(finite), step)
+            self._write([self._summary.histogram(tag, np.asarray(finite), bins=_BINS)], step)
 
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
         """Log a text in Markdown."""
-        self._events.add_text(tag, markdown, step)
+        self._write([self._summary.text(tag, markdown)], step)
 
     def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
         """Log hyper-parameters, nested ones with dots, to compare runs by, with tags of metrics."""
         flat = flatten(values)
-        for summary in hparams_summary(flat, dict.fromkeys(metrics, 0.0)):
-            self._writer.add_summary(summary)
-
-    def flush(self) -> None:
-        """Bring all to disk."""
-        self._events.flush()
+        self._write(self._summary.hparams(flat, dict.fromkeys(metrics, 0.0)), 0)
 
     def close(self) -> None:
-        """Bring all to disk and close the files."""
+        """Close the files."""
         self._events.close()
         self._lines.close()
+
+    def _write(self, summaries: Iterable[Any], step: int) -> None:
+        for summary in summaries:
+            event = self._event(wall_time=time.time(), step=int(step), summary=summary)
+            self._events.write_event(event)
+        self._events.flush()
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, bool | float | str]:

@@ -18,13 +18,13 @@ from reconic.io.atomic import atomic_path
 from reconic.metrics import nrmse, psnr
 from reconic.view.panels import ERROR_COLOURS, grey_scale
 
-_CELL = 2.5  # inches, geometric mean of a cell's sides
+CELL = 2.5  # inches, geometric mean of a cell's sides
 _MIN_SIDE = 1.2  # inches, so that titles and the colour bar have room
 _GAP, _TITLE, _MARGIN = 0.06, 0.28, 0.1  # inches
-_DPI = 160
+DPI = 160
 _ZOOM = 2.5  # the detail is this many times smaller than the image
 _FRAME = "#56b4e9"  # Okabe and Ito's sky blue: told apart from grey by every eye
-_STYLE: Any = {  # matplotlib's own type for this is private
+STYLE: Any = {  # matplotlib's own type for this is private
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "text.color": "white",
@@ -75,12 +75,12 @@ def comparison(
     _check(images, reference, notes or {})
     scores = {} if reference is None else {t: _score(x, reference) for t, x in images.items()}
     corner = {**scores, **(notes or {})}
-    shown = {title: _middle(np.asarray(x)) for title, x in images.items()}
-    with matplotlib.rc_context(_STYLE):
+    shown = {title: middle(np.asarray(x)) for title, x in images.items()}
+    with matplotlib.rc_context(STYLE):
         if reference is None:
             figure = _with_details(shown, corner)
         else:
-            figure = _with_errors(shown, _middle(reference), corner, error_scale, reference_name)
+            figure = _with_errors(shown, middle(reference), corner, error_scale, reference_name)
     if path is not None:
         save_figure(figure, path)
     return figure
@@ -136,7 +136,7 @@ def _score(x: np.ndarray, reference: np.ndarray) -> str:
     return f"NRMSE {error:.3f}\nPSNR {float(psnr(x, reference, n_space=x.ndim)):.1f} dB"
 
 
-def _middle(x: np.ndarray) -> np.ndarray:
+def middle(x: np.ndarray) -> np.ndarray:
     """The middle of every axis before the last two."""
     return x[tuple(n // 2 for n in x.shape[:-2])]
 
@@ -221,10 +221,10 @@ def _canvas(n_columns: int, shape: tuple[int, int]) -> tuple[Figure, Callable[[i
     images of extreme shape get a wider cell.
     """
     aspect = float(np.sqrt(shape[1] / shape[0]))
-    w, h = max(_CELL * aspect, _MIN_SIDE), max(_CELL / aspect, _MIN_SIDE)
+    w, h = max(CELL * aspect, _MIN_SIDE), max(CELL / aspect, _MIN_SIDE)
     width = 2 * _MARGIN + n_columns * w + (n_columns - 1) * _GAP
     height = 2 * _MARGIN + _TITLE + 2 * h + _GAP
-    figure = Figure(figsize=(width, height), dpi=_DPI)
+    figure = Figure(figsize=(width, height), dpi=DPI)
     FigureCanvasAgg(figure)
 
     def panel(row: int, column: int) -> Axes:

@@ -4,7 +4,18 @@ A script runs when its imports change from `calcil` to `reconic.compat.calcil`. 
 wrong is right here; docs/migrate-from-calcil.md names each difference.
 """
 
-from reconic.compat.calcil import data_utils, loss, phantom, physics, reconstruction, signal
+import importlib
+from types import ModuleType
+
+from reconic.compat.calcil import (
+    data_utils,
+    dataclasses,
+    loss,
+    phantom,
+    physics,
+    reconstruction,
+    signal,
+)
 from reconic.compat.calcil.data_utils import loader_from_numpy
 from reconic.compat.calcil.loss import Loss, get_l2_loss, get_weight_l2_reg
 from reconic.compat.calcil.reconstruction import (
@@ -21,6 +32,7 @@ __all__ = [
     "ReconIterParameters",
     "ReconVarParameters",
     "data_utils",
+    "dataclasses",
     "get_l2_loss",
     "get_weight_l2_reg",
     "load_checkpoint_and_output",
@@ -34,3 +46,9 @@ __all__ = [
     "reconstruction",
     "signal",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name != "forward":  # only when asked for, since it alone needs Flax
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.forward")

@@ -68,16 +68,23 @@ class Loss:
         return list(self._native.weights)
 
     def get_loss_fn(self) -> Callable[..., tuple[Array, dict[str, Array]]]:
-        """Function of (forward_output, variables, input_dict, intermediates) to total and terms."""
-        native = self._native
+        """Function of (variables, input_dict, forward_fn) to the total and the weighted terms.
+
+        The terms are a dict by name, with `total_loss`.
+        """
 
         def loss_fn(
-            forward_output: Any, variables: Any, input_dict: Any, intermediates: Any = None
+            variables: Any, input_dict: Any, forward_fn: Callable[..., Any]
         ) -> tuple[Array, dict[str, Array]]:
-            e = rd.Evaluation(forward_output, variables, input_dict, intermediates or {})
-            terms = zip(native.terms, native.weights, strict=True)
+            more = {"mutable": ["intermediates"]} if self.has_intermediates else {}
+            found = forward_fn(variables, input_dict, **more)
+            output, state = found if more else (found, {})
+            seen = state.get("intermediates", {})
+            e = rd.Evaluation(output, variables, input_dict, seen)
+            terms = zip(self._native.terms, self._native.weights, strict=True)
             values = {t.name: w * t.fn(e) for t, w in terms}
-            return jnp.asarray(sum(values.values())), values
+            total = jnp.asarray(sum(values.values()))
+            return total, {**values, "total_loss": total}
 
         return loss_fn
 

@@ -23,10 +23,12 @@ __all__ = [
     "ReconIterParameters",
     "ReconVarParameters",
     "TrainState",
+    "generate_nested_dict_keys",
     "load_checkpoint_and_output",
     "load_tensorboard_log",
     "reconstruct_multivars_sgd",
     "reconstruct_sgd",
+    "update_iter_sgd",
 ]
 
 Variables = Any
@@ -101,13 +103,46 @@ class ReconVarParameters:
 
 @dataclass(frozen=True)
 class TrainState:
-    """What a `post_update_handler` gets and returns; it may replace `params`."""
+    """What `output_fn` and `post_update_handler` get; the latter may replace `params`.
+
+    Attributes:
+        params: Variables.
+        apply_fn: The forward model, to be called with them.
+    """
 
     params: Variables
+    apply_fn: Callable[..., Any]
 
     def replace(self, **changes: Any) -> TrainState:
         """Same state with other parameters."""
         return replace(self, **changes)
+
+
+def update_iter_sgd(
+    state: Any, input_dict: Mapping[str, Any], rngs: Mapping[str, Array] | None, loss_fn: Callable
+) -> tuple[Any, dict[str, Array]]:
+    """One step of a Flax `TrainState` along the steepest descent, also of complex variables.
+
+    Args:
+        state: State with `params`, `apply_fn` and `apply_gradients`.
+        input_dict: Batch.
+        rngs: PRNG keys by name.
+        loss_fn: As `Loss.get_loss_fn` makes it.
+
+    Returns:
+        Next state, and the weighted terms by name with `total_loss`.
+    """
+    forward = jax.tree_util.Partial(state.apply_fn, rngs=rngs)
+    slope = jax.value_and_grad(loss_fn, has_aux=True)
+    (_, terms), grads = slope(state.params, input_dict, forward)
+    return state.apply_gradients(grads=jax.tree.map(jax.numpy.conj, grads)), terms
+
+
+def generate_nested_dict_keys(d: Any) -> list[str]:
+    """Labels of the entries of nested dicts: sorted keys joined by "_", and "0" at the end."""
+    if not isinstance(d, dict):
+        return ["0"]
+    return [f"{key}_{rest}" for key in sorted(d) for rest in generate_nested_dict_keys(d[key])]
 
 
 def reconstruct_sgd(
@@ -169,8 +204,10 @@ def reconstruct_multivars_sgd(
         loss=loss.native,
         optimizers=_settings(var_params_pytree),
         epochs=recon_param.n_epoch,
-        images=None if output_fn is None else lambda v: _call_output(output_fn, v),
-        after_epoch=None if handler is None else lambda v: handler(TrainState(v)).params,
+        images=None if output_fn is None else lambda v: _call_output(output_fn, v, forward_fn),
+        after_epoch=None
+        if handler is None
+        else lambda v: handler(TrainState(v, forward_fn)).params,
         run=Path(recon_param.save_dir, time.strftime("%Y%m%d-%H%M%S")),
         log_every=recon_param.log_every,
         images_every=recon_param.output_every,
@@ -263,13 +300,15 @@ def _settings(tree: Any) -> Any:
     return tree
 
 
-def _call_output(output_fn: Callable[..., Output], variables: Any) -> Output:
+def _call_output(
+    output_fn: Callable[..., Output], variables: Any, forward_fn: Any = None
+) -> Output:
     """Outputs; CalCIL passes the state too while it trains."""
     try:
         inspect.signature(output_fn).bind(variables, None)
     except TypeError:
         return output_fn(variables)
-    return output_fn(variables, TrainState(variables))
+    return output_fn(variables, TrainState(variables, forward_fn))
 
 
 def load_checkpoint_and_output(
