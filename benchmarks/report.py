@@ -11,7 +11,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-PACKAGES = ("reconic", "numpy", "torch", "jax", "jaxlib", "sigpy", "mrpro")
+PACKAGES = (
+    "reconic",
+    "numpy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "finufft",
+    "jax-finufft",
+    "torchkbnufft",
+    "sigpy",
+    "mrpro",
+)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import descent
 import loading
 import log_cost
 import modl
+import noncartesian
 import options
 from report import FOLDER, save
 
@@ -18,6 +19,7 @@ PARTS = {
     "torch": cgsense.torch_rows,
     "jax": cgsense.jax_rows,
     "modl": modl.rows,
+    "noncartesian": noncartesian.rows,
     "loading": loading.rows,
     "options": options.rows,
     "espirit": calibration.rows,

@@ -11,7 +11,14 @@ import reconic.systems
 from reconic import stack
 from reconic._array import from_numpy, to_numpy
 from reconic.operator import Identity, LinearSystem, Scaled
-from reconic.systems import AngularSpectrum, CartesianMRI, Convolution
+from reconic.systems import (
+    AngularSpectrum,
+    CartesianMRI,
+    Convolution,
+    NonCartesianMRI,
+    OffResonanceMRI,
+    SubspaceMRI,
+)
 from reconic.testing import check_system, random_like
 
 
@@ -24,6 +31,16 @@ def mri(maps_shape, mask_shape, **settings):
         maps = random_like(like, maps_shape, rng)
         mask = from_numpy((rng.random(mask_shape) > 0.4).astype(maps_dtype(maps)), like)
         return CartesianMRI(maps, mask, **settings)
+
+    return make
+
+
+def nonuniform(maps_shape, traj_shape, dcf_shape=None, **settings):
+    def make(rng, like):
+        maps = random_like(like, maps_shape, rng)
+        traj = from_numpy(rng.uniform(-np.pi, np.pi, traj_shape), like)
+        dcf = None if dcf_shape is None else from_numpy(rng.random(dcf_shape), like)
+        return NonCartesianMRI(maps, traj, dcf, **settings, tol=1e-12)
 
     return make
 
@@ -48,6 +65,36 @@ CASES = {
     "CartesianMRI-columns": (mri((3, 7, 4), (7, 1)), ()),
     "CartesianMRI-batched": (mri((2, 3, 6, 5), (2, 6, 5)), (2,)),
     "CartesianMRI-batched-mask": (mri((3, 6, 5), (2, 6, 5)), (2,)),
+    "NonCartesianMRI": (NonCartesianMRI.example, ()),
+    "NonCartesianMRI-dcf": (nonuniform((3, 6, 5), (21, 2), (21,)), ()),
+    "NonCartesianMRI-spokes": (nonuniform((3, 6, 5), (4, 7, 2), (4, 1), n_sample_axes=2), ()),
+    "NonCartesianMRI-sets": (nonuniform((2, 3, 7, 4), (20, 2), sets=True), ()),
+    "NonCartesianMRI-3d": (nonuniform((2, 4, 5, 6), (30, 3), n_space=3), ()),
+    "NonCartesianMRI-frames": (
+        nonuniform((3, 1, 6, 5), (4, 15, 2), (4, 15), n_frame_axes=1),
+        (),
+    ),
+    "NonCartesianMRI-frames-of-maps": (
+        nonuniform((3, 2, 6, 5), (1, 15, 2), (1, 15), n_frame_axes=1),
+        (),
+    ),
+    "NonCartesianMRI-stack": (nonuniform((3, 3, 6, 5), (20, 2), (20,), n_space=3), ()),
+    "NonCartesianMRI-sets-frames-stack": (
+        nonuniform(
+            (2, 3, 1, 4, 6, 5),
+            (2, 3, 7, 2),
+            (2, 3, 7),
+            n_space=3,
+            n_frame_axes=1,
+            n_sample_axes=2,
+            sets=True,
+        ),
+        (),
+    ),
+    "NonCartesianMRI-batched": (nonuniform((2, 3, 6, 5), (2, 20, 2), (2, 20)), (2,)),
+    "NonCartesianMRI-batched-traj": (nonuniform((3, 6, 5), (2, 20, 2)), (2,)),
+    "OffResonanceMRI": (OffResonanceMRI.example, ()),
+    "SubspaceMRI": (SubspaceMRI.example, ()),
     "Convolution": (Convolution.example, ()),
     "AngularSpectrum": (AngularSpectrum.example, ()),
     "Identity": (lambda rng, like: Scaled(random_like(like, (), rng), Identity((4, 3))), ()),

@@ -49,6 +49,17 @@ def test_algebra_against_matrices(A, dense, rng):
     assert A.H.H is A
 
 
+def test_derived_systems_know_their_samples(A, rng):
+    y, w = np.ones(A.out_shape, complex), rng.random((4, 1, 1))
+    assert A.weigh(y) is y
+    np.testing.assert_array_equal((3 * A).weigh(y), y)
+    np.testing.assert_array_equal((3 * A).sampling(y), A.sampling(y))
+    np.testing.assert_array_equal((A @ Identity(A.in_shape)).sampling(y), A.sampling(y))
+    np.testing.assert_array_equal(A.masked(w).weigh(y), w * y)
+    np.testing.assert_array_equal(A.masked(w).sampling(y), w * A.sampling(y))
+    assert (2 * A.N).accuracy == 0
+
+
 def test_torch_number_times_system(A):
     torch = pytest.importorskip("torch")
     A = A.map(torch.tensor)

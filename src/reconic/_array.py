@@ -7,9 +7,10 @@ differentiation of a linear solve, pytrees) is here, with one branch per library
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,13 @@ __all__ = [
     "implicit_fixed_point",
     "inner",
     "is_array",
+    "is_constant",
     "is_jax_array",
     "is_torch_array",
     "is_traced",
     "linear_solve",
     "needs_grad",
+    "ordinary",
     "real_dtype",
     "register_pytree",
     "to_device",
@@ -115,9 +118,35 @@ def needs_grad(*arrays: Array) -> bool:
 
 
 def is_traced(x: Array) -> bool:
-    """Whether `x` is a JAX tracer, whose values cannot be looked at."""
+    """Whether the values of `x` cannot be looked at: a JAX tracer, or torch's like of one."""
+    if is_torch_array(x):
+        import torch
+
+        if torch.compiler.is_compiling() or x.is_meta:
+            return True
+        return torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore[reportAttributeAccessIssue]
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(x, jax.core.Tracer)
+
+
+def is_constant(*arrays: Array | None) -> bool:
+    """Whether what comes of `arrays` may be kept: none is traced, or to be differentiated."""
+    return not any(is_traced(a) or (is_torch_array(a) and a.requires_grad) for a in arrays)
+
+
+@contextlib.contextmanager
+def ordinary() -> Iterator[None]:
+    """Context in which what is computed from constant arrays may be kept.
+
+    An inference tensor of torch could not serve a later backward pass, and a JAX tracer nothing.
+    """
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
+    with contextlib.ExitStack() as stack:
+        if torch is not None and torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        if jax is not None:
+            stack.enter_context(jax.ensure_compile_time_eval())
+        yield
 
 
 # --- vectors --------------------------------------------------------------------------------------

@@ -96,10 +96,10 @@ def test_coils_one_block_at_a_time(case, monkeypatch):
 def test_blocks_are_whole_and_fit(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert sense._coils_per_block(8, sense._PER_THREAD // 2) == 4
-    assert sense._coils_per_block(6, sense._PER_THREAD // 2) == 3  # divides, so blocks are alike
-    assert sense._coils_per_block(8, 100 * sense._PER_THREAD) == 2
-    assert sense._coils_per_block(1, 1) == 1
+    assert sense.coils_per_block(8, sense._PER_THREAD // 2) == 4
+    assert sense.coils_per_block(6, sense._PER_THREAD // 2) == 3  # divides, so blocks are alike
+    assert sense.coils_per_block(8, 100 * sense._PER_THREAD) == 2
+    assert sense.coils_per_block(1, 1) == 1
 
 
 def test_torch_records_what_it_must_and_leaves_inputs_alone(case):

@@ -32,7 +32,7 @@ def sense_normal(
     """
     if is_jax_array(x):
         return _jax_by_coil(x, maps, weights, axes, n_core, sets)
-    if _in_place_is_safe(x, maps, weights):
+    if in_place_is_safe(x, maps, weights):
         return _torch_by_blocks(x, maps, weights, axes, n_core, sets)
     return _plain(x, maps, weights, axes, n_core, sets)
 
@@ -82,7 +82,7 @@ def _jax_by_coil(
     return jax.numpy.conj(total)
 
 
-def _in_place_is_safe(x: Array, maps: Array, weights: Array) -> bool:
+def in_place_is_safe(x: Array, maps: Array, weights: Array) -> bool:
     """Whether these are torch arrays on a CPU that nothing records or transforms."""
     if not is_torch_array(x) or x.device.type != "cpu" or needs_grad(x, maps, weights):
         return False
@@ -106,7 +106,7 @@ def _torch_by_blocks(
     signed = torch.view_as_real(signed).unsqueeze(coil - 1)  # (*batch, 1, *core, 2)
     batch = torch.broadcast_shapes(x.shape[: x.ndim - n_core - sets], weights.shape[:-n_core])
     x = x.expand(*batch, *x.shape[x.ndim - n_core - sets :]).unsqueeze(coil)
-    block = _coils_per_block(maps.shape[coil], x.numel())
+    block = coils_per_block(maps.shape[coil], x.numel())
     total: Array = None
     for part in maps.split(block, coil):
         k = part * x
@@ -119,7 +119,7 @@ def _torch_by_blocks(
     return torch.conj_physical_(total.sum(coil))
 
 
-def _coils_per_block(n_coils: int, n_samples: int) -> int:
+def coils_per_block(n_coils: int, n_samples: int) -> int:
     """Whole coils for every thread, as many as its cache holds; a divisor of `n_coils`."""
     import torch
 

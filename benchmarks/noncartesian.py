@@ -1,0 +1,245 @@
+"""Non-Cartesian MRI against bare FINUFFT plans, bare FFTs and torchkbnufft (GPU: mri-nufft too)."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from measure import Times, interleave, milliseconds, ratio
+from noncartesian_memory import memory_rows
+from noncartesian_step import step_rows
+from report import Row
+
+from reconic._kernels.nufft import nufft, nufft_adjoint
+from reconic.simulate import coil_maps, shepp_logan
+from reconic.systems import NonCartesianMRI
+
+TOL = 1e-4
+GROUP = "Non-Cartesian MRI, radial, {m} samples, {n_coils} coils, {n}², error 1e-4"
+TRIED = (  # 256², 8 coils, one thread of a busy machine; the batched bare pair took 26 to 30 ms
+    "two n-point transforms per axis instead of a padded one, all of a coil before the next "
+    "15.8 ms, all coils of one before the next 17.8 ms, transforms along rows shared 18.6 ms; "
+    "padded, coil by coil, zero rows not transformed 20.8 ms"
+)
+
+
+@dataclass
+class Radial:
+    """A slice and golden-angle spokes through its k-space, NumPy single precision."""
+
+    maps: np.ndarray  # (coil, n, n)
+    image: np.ndarray  # (n, n)
+    traj: np.ndarray  # (m, 2) rad/voxel
+
+    @property
+    def group(self) -> str:
+        n_coils, n = self.maps.shape[:2]
+        return GROUP.format(m=len(self.traj), n_coils=n_coils, n=n)
+
+    @property
+    def coils(self) -> np.ndarray:
+        return self.maps * self.image
+
+
+def make_radial(quick: bool) -> Radial:
+    """The problem: 402 spokes × 512 samples, 8 coils, 256²."""
+    n, n_coils, spokes, readout = (32, 2, 20, 64) if quick else (256, 8, 402, 512)
+    angle = np.arange(spokes)[:, None] * math.pi * (math.sqrt(5) - 1) / 2
+    radius = np.linspace(-math.pi, math.pi, readout, endpoint=False)
+    traj = np.stack([np.sin(angle) * radius, np.cos(angle) * radius], -1).reshape(-1, 2)
+    maps = coil_maps((n, n), n_coils, np.random.default_rng(0), geometry="ring")
+    image = shepp_logan((n, n)).astype(np.complex64)
+    return Radial(np.ascontiguousarray(maps), image, traj.astype(np.float32))
+
+
+def rows(device: str, quick: bool) -> list[Row]:
+    """All rows; those of JAX and of memory on the CPU alone."""
+    radial = make_radial(quick)
+    found = torch_rows(radial, device, quick)
+    if torch.device(device).type == "cpu":
+        found += jax_rows(radial, quick)
+        found += memory_rows(quick)
+    return found + step_rows(radial.maps, radial.traj, device, quick)
+
+
+def torch_rows(radial: Radial, device: str, quick: bool) -> list[Row]:
+    """Transforms and normal operator on torch."""
+    place = torch.device(device)
+    maps, x, traj, coils = (
+        torch.from_numpy(a).to(place)
+        for a in (radial.maps, radial.image, radial.traj, radial.coils)
+    )
+    A = NonCartesianMRI(maps, traj, tol=TOL)
+    space, y = tuple(x.shape), nufft(coils, traj, TOL)
+    N, padded = A.N, torch.randn(len(maps), *(2 * n for n in space), dtype=x.dtype, device=place)
+    runs = {
+        "nufft": lambda: nufft(coils, traj, TOL),
+        "nufft adjoint": lambda: nufft_adjoint(y, traj, space, TOL),
+        "forward": lambda: A(x),
+        "adjoint": lambda: A.adjoint(y),
+        "normal": lambda: N(x),
+        "ffts": lambda: torch.fft.ifft2(torch.fft.fft2(padded)),
+        **bare_plans(coils, traj, y),
+        **torchkbnufft(coils, traj, y),
+        **mri_nufft(coils, traj, y),
+    }
+    done = torch.cuda.synchronize if place.type == "cuda" else lambda: None
+    candidates = {k: lambda run=run: (run(), done()) for k, run in runs.items()}
+    with torch.no_grad():
+        times = interleave(candidates, rounds=2 if quick else 9, warm_up=1)
+        errors = _errors(radial, runs)
+    where = "cpu" if place.type == "cpu" else torch.cuda.get_device_name(place)
+    return _rows("torch", radial, times, where, errors) + _peer_rows(radial, times, where, errors)
+
+
+def jax_rows(radial: Radial, quick: bool) -> list[Row]:
+    """Transforms and normal operator on JAX, compiled; its plans are made in every call."""
+    import jax
+
+    maps, x, traj, coils = (
+        jax.numpy.asarray(a) for a in (radial.maps, radial.image, radial.traj, radial.coils)
+    )
+    A = NonCartesianMRI(maps, traj, tol=TOL)
+    space = tuple(x.shape)
+    y = nufft(coils, traj, TOL)
+    pad = [(0, 0), *((0, n) for n in space)]
+    padded, N = jax.numpy.pad(coils, pad), A.N
+    compiled = {
+        "nufft": (jax.jit(lambda c, k: nufft(c, k, TOL)), coils, traj),
+        "nufft adjoint": (jax.jit(lambda y, k: nufft_adjoint(y, k, space, TOL)), y, traj),
+        "forward": (jax.jit(lambda A, x: A(x)), A, x),
+        "adjoint": (jax.jit(lambda A, y: A.adjoint(y)), A, y),
+        "normal": (jax.jit(lambda N, x: N(x)), N, x),
+        "ffts": (jax.jit(lambda k: jax.numpy.fft.ifft2(jax.numpy.fft.fft2(k))), padded),
+    }
+    runs = {k: lambda f=f, a=a: f(*a).block_until_ready() for k, (f, *a) in compiled.items()}
+    host = (torch.from_numpy(np.array(a)) for a in (coils, traj, y))
+    times = interleave({**runs, **bare_plans(*host)}, rounds=2 if quick else 9, warm_up=1)
+    return _rows("JAX (jit)", radial, times, "cpu", _errors(radial, runs))
+
+
+def bare_plans(
+    coils: torch.Tensor, traj: torch.Tensor, y: torch.Tensor
+) -> dict[str, Callable[[], object]]:
+    """Execution of plans whose points are set, of what a user would ask for."""
+    space, many = tuple(coils.shape[1:]), len(coils)
+    if coils.is_cuda:
+        import cufinufft
+
+        def plan(kind: int) -> Callable[..., object]:
+            made = cufinufft.Plan(kind, space, many, TOL, dtype="complex64")
+            made.setpts(*traj.T.contiguous())
+            return made.execute
+
+        forward, adjoint, data = plan(2), plan(1), (coils, y)
+    else:
+        import finufft
+
+        def plan(kind: int) -> Callable[..., object]:
+            threads = torch.get_num_threads()
+            made = finufft.Plan(kind, space, many, TOL, dtype="complex64", nthreads=threads)
+            made.setpts(*np.ascontiguousarray(traj.numpy().T))
+            return made.execute
+
+        forward, adjoint, data = plan(2), plan(1), (coils.numpy(), y.numpy())
+    return {"bare forward": lambda: forward(data[0]), "bare adjoint": lambda: adjoint(data[1])}
+
+
+def torchkbnufft(
+    coils: torch.Tensor, traj: torch.Tensor, y: torch.Tensor
+) -> dict[str, Callable[[], object]]:
+    """Its table interpolation, and its Toeplitz operator; nothing where it is not installed."""
+    if not importlib.util.find_spec("torchkbnufft"):
+        return {}
+    import torchkbnufft as tkbn
+
+    size, omega = tuple(coils.shape[1:]), traj.T.contiguous()
+    forward, adjoint = (
+        kind(im_size=size).to(coils.device) for kind in (tkbn.KbNufft, tkbn.KbNufftAdjoint)
+    )
+    normal, kernel = tkbn.ToepNufft(), tkbn.calc_toeplitz_kernel(omega, size)
+    return {
+        "torchkbnufft forward": lambda: forward(coils[None], omega)[0],
+        "torchkbnufft adjoint": lambda: adjoint(y[None], omega)[0],
+        "torchkbnufft normal": lambda: normal(coils[None], kernel)[0],
+    }
+
+
+def mri_nufft(
+    coils: torch.Tensor, traj: torch.Tensor, y: torch.Tensor
+) -> dict[str, Callable[[], object]]:
+    """Its cuFINUFFT operator, coils given one by one as images; on a GPU and where installed."""
+    if not coils.is_cuda or not importlib.util.find_spec("mrinufft"):
+        return {}
+    import mrinufft
+
+    samples = traj.cpu().numpy() / (2 * math.pi)  # in cycles per voxel
+    A = mrinufft.get_operator("cufinufft")(samples, tuple(coils.shape[1:]), n_coils=len(coils))
+    return {"mri-nufft forward": lambda: A.op(coils), "mri-nufft adjoint": lambda: A.adj_op(y)}
+
+
+def _errors(radial: Radial, runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Errors of the transforms relative to those in double precision at 1e-10."""
+    coils, traj = radial.coils.astype(complex), radial.traj.astype(float)
+    y = nufft(coils, traj, 1e-10)
+    images = nufft_adjoint(y, traj, radial.image.shape, 1e-10)
+    found = {}
+    for name in runs:
+        if "nufft" in name and "normal" not in name:
+            want = images if "adjoint" in name else y
+            got = runs[name]()
+            got = got.cpu().numpy() if isinstance(got, torch.Tensor) else np.asarray(got)
+            scale = np.vdot(got, want) / np.vdot(got, got) if "mri-nufft" in name else 1.0
+            found[name] = float(np.linalg.norm(scale * got - want) / np.linalg.norm(want))
+    return found
+
+
+def _rows(
+    library: str, radial: Radial, times: Times, where: str, errors: dict[str, float]
+) -> list[Row]:
+    ms = {name: f"{milliseconds(times, name):.1f} ms" for name in times}
+
+    def row(name: str, value: float, target: str, detail: str) -> Row:
+        return Row(radial.group, f"{library}: {name}", value, "×", where, target, detail)
+
+    found = []
+    for way in ("forward", "adjoint"):
+        kernel, bare = "nufft" + " adjoint" * (way == "adjoint"), f"bare {way}"
+        note = f"{ms[kernel]}, {ms[bare]}; error {errors[kernel]:.1e}"
+        found += [
+            row(f"{kernel} / plan's execute", ratio(times, kernel, bare), "≤1.1", note),
+            row(
+                f"{way} / plan's execute", ratio(times, way, bare), "≤1.1",
+                f"with maps; {ms[way]}, {ms[bare]}",
+            ),
+        ]  # fmt: skip
+    pair = times["normal"] / (times["forward"] + times["adjoint"])
+    return [
+        *found,
+        row(
+            "AᴴA / batched pair of 2×-oversampled FFTs", ratio(times, "normal", "ffts"), "≤0.6",
+            f"{ms['normal']}, {ms['ffts']}. Tried on torch: {TRIED}",
+        ),
+        row("AᴴA / (forward + adjoint)", float(np.median(pair)), "≤0.1", ms["normal"]),
+    ]  # fmt: skip
+
+
+def _peer_rows(radial: Radial, times: Times, where: str, errors: dict[str, float]) -> list[Row]:
+    targets = {"torchkbnufft forward": "≥5", "torchkbnufft adjoint": "≥8"}
+    own = {"forward": "nufft", "adjoint": "nufft adjoint", "normal": "normal"}
+    found = []
+    for name in times:
+        peer, _, way = name.partition(" ")
+        if peer not in ("torchkbnufft", "mri-nufft"):
+            continue
+        detail = f"{milliseconds(times, name):.1f} ms, {milliseconds(times, own[way]):.1f} ms"
+        if name in errors:
+            detail += f"; errors {errors[name]:.1e}, {errors[own[way]]:.1e}"
+        value = ratio(times, name, own[way])
+        target = targets.get(name, "≥1")
+        found.append(Row(radial.group, f"{name} / torch", value, "×", where, target, detail))
+    return found

@@ -1,0 +1,42 @@
+"""The transforms of JAX arrays, by jax-finufft: differentiable, transposable, batched."""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+from typing import Any
+
+from reconic._array import Array
+from reconic._kernels.nufft.batches import Fold, precision
+
+__all__ = ["transform"]
+
+
+def transform(data: Array, traj: Array, shape: tuple[int, ...] | None, tol: float) -> Array:
+    """Samples of images (`shape` None), or images of that shape of samples."""
+    jax_finufft = _jax_finufft()
+    n = traj.shape[-1]
+    n_core = n if shape is None else 1
+    fold = Fold.of(data, traj, n_core)
+    source, trajs, eps = fold.data(data, n_core), fold.traj(traj, data), precision(tol, data)
+    points = [trajs[:, None, :, d] for d in range(n)]  # an axis of one is shared by many
+    if shape is None:
+        found = jax_finufft.nufft2(source, *points, iflag=-1, eps=eps)
+    else:
+        found = jax_finufft.nufft1(shape, source, *points, iflag=1, eps=eps)
+    return fold.unfold(found)
+
+
+@functools.cache
+def _jax_finufft() -> Any:
+    try:
+        import jax_finufft
+    except ImportError as error:
+        raise ImportError(
+            "nufft: `jax-finufft` must be installed for non-Cartesian sampling of JAX arrays, got "
+            "no such package. Run: pip install 'reconic[nufft]'"
+        ) from error
+    ops: Any = jax_finufft.ops
+    if not hasattr(ops.batching, "not_mapped"):  # a name that JAX dropped; its value was None
+        ops.batching = SimpleNamespace(not_mapped=None, moveaxis=ops.batching.moveaxis)
+    return jax_finufft

@@ -1,0 +1,82 @@
+"""What `NonCartesianMRI` asks of its arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconic._array import Array, array_namespace, is_traced, to_numpy
+from reconic.systems.trajectory import check_trajectory
+
+if TYPE_CHECKING:
+    from reconic.systems.noncartesian_mri import NonCartesianMRI
+
+__all__ = ["check_noncartesian"]
+
+
+def check_noncartesian(A: NonCartesianMRI) -> None:
+    """Check kinds and shapes of the arrays of `A`, and values where they can be looked at.
+
+    Raises:
+        TypeError: If an array is of a wrong kind.
+        ValueError: If shapes do not fit each other, or a value is out of range.
+    """
+    _check_kinds(A)
+    _check_shapes(A)
+    check_trajectory("NonCartesianMRI", A.traj, tuple(A.maps.shape[-A.traj.shape[-1] :]))
+    if A.dcf is not None:
+        _check_weights(A.dcf)
+
+
+def _check_kinds(A: NonCartesianMRI) -> None:
+    xp = array_namespace(A.maps, A.traj, A.dcf)
+    if not xp.isdtype(A.maps.dtype, "complex floating"):
+        raise TypeError(f"NonCartesianMRI: `maps` must be complex, got {A.maps.dtype}. Cast them.")
+    for name, value in {"traj": A.traj, "dcf": A.dcf}.items():
+        if value is not None and not xp.isdtype(value.dtype, "real floating"):
+            raise TypeError(
+                f"NonCartesianMRI: `{name}` must be real floating, got {value.dtype}. Cast it."
+            )
+
+
+def _check_shapes(A: NonCartesianMRI) -> None:
+    if A.n_space not in (2, 3) or A.n_sample_axes not in (1, 2) or A.n_frame_axes < 0:
+        raise ValueError(
+            f"NonCartesianMRI: `n_space` must be 2 or 3, `n_sample_axes` 1 or 2 and `n_frame_axes` "
+            f"not negative, got {A.n_space}, {A.n_sample_axes} and {A.n_frame_axes}."
+        )
+    n_frames, n_core = A.n_frame_axes, A.n_frame_axes + A.n_space
+    maps, traj = tuple(A.maps.shape), tuple(A.traj.shape)
+    if len(maps) < n_core + 1 + A.sets:
+        wanted = "set, " * A.sets + f"coil, {n_core} axes of frames and space"
+        raise ValueError(f"NonCartesianMRI: `maps` must have shape (*batch, {wanted}), got {maps}.")
+    n_traj = n_frames + A.n_sample_axes + 1
+    if len(traj) < n_traj or not 1 <= traj[-1] <= A.n_space:
+        raise ValueError(
+            f"NonCartesianMRI: `traj` must have shape (*batch, {n_frames} axes of frames, "
+            f"{A.n_sample_axes} of samples, {A.n_space}), got {traj}. Its last axis holds the "
+            f"components of k, ordered as space is; fewer of them make a stack of stars."
+        )
+    frames = traj[len(traj) - n_traj : len(traj) - n_traj + n_frames]
+    if not _broadcasts(frames, maps[-n_core : -A.n_space]):
+        raise ValueError(
+            f"NonCartesianMRI: `traj` must have the frames of the maps, "
+            f"{maps[-n_core : -A.n_space]} (lengths of one allowed), got {frames}."
+        )
+    if A.dcf is not None and not _broadcasts(tuple(A.dcf.shape)[1 - n_traj :], traj[-n_traj:-1]):
+        raise ValueError(
+            f"NonCartesianMRI: `dcf` must have shape (*batch, {str(traj[-n_traj:-1])[1:-1]}), one "
+            f"weight per sample of `traj`, got {tuple(A.dcf.shape)}."
+        )
+
+
+def _check_weights(dcf: Array) -> None:
+    lowest = array_namespace(dcf).min(dcf)
+    if not is_traced(lowest) and not to_numpy(lowest) >= 0:
+        raise ValueError(
+            f"NonCartesianMRI: `dcf` must not be negative or NaN, got {to_numpy(lowest):.4g}. Zero "
+            f"leaves a sample out."
+        )
+
+
+def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return len(a) == len(b) and all(p == q or 1 in (p, q) for p, q in zip(a, b, strict=True))

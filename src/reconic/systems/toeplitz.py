@@ -1,0 +1,50 @@
+"""Normal operator of non-Cartesian MRI: convolution with the trajectory's point-spread function."""
+
+from __future__ import annotations
+
+from reconic._array import Array
+from reconic._kernels.toeplitz import toeplitz_normal
+from reconic.operator import LinearSystem, static, system
+
+__all__ = ["ToeplitzNormal"]
+
+
+@system
+class ToeplitzNormal(LinearSystem):
+    """AᴴA = Σ_c conj(S_c) T S_c with a Toeplitz operator T; its own adjoint.
+
+    Args:
+        maps: Coil sensitivities (*batch, [set,] coil, *core), `core` the axes of frames, or of the
+            coefficients of a temporal basis, and of space.
+        kernel: Kernel of T, as `_kernels.toeplitz.toeplitz_kernel` makes it.
+        shape: Shape of one image.
+        sets: Whether `maps` has a set axis.
+        subspace: Whether T mixes the coefficients of a temporal basis.
+        tol: Relative error of the kernel.
+    """
+
+    maps: Array
+    kernel: Array
+    shape: tuple[int, ...] = static()
+    sets: bool = static()
+    subspace: bool = static(default=False)
+    tol: float = static(default=0.0)
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def accuracy(self) -> float:
+        return self.tol
+
+    def _forward(self, x: Array) -> Array:
+        n_core = len(self.shape) - self.sets
+        return toeplitz_normal(x, self.maps, self.kernel, n_core, self.sets, self.subspace)
+
+    def _adjoint(self, y: Array) -> Array:
+        return self._forward(y)
