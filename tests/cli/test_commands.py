@@ -228,3 +228,30 @@ def test_wrong_use_of_info(reconic, home):
     status, _, err = reconic("info", home)
     assert status == 2
     assert "run folder with config.yaml" in err
+
+
+def test_recon_of_a_radial_scan(reconic, home, tmp_path):
+    pytest.importorskip("finufft")
+    from reconic.simulate import radial
+    from reconic.systems import NonCartesianMRI
+
+    traj = radial(40, 64)
+    with h5py.File(home / "test.h5") as file:
+        A = NonCartesianMRI(file["maps"][0], traj.astype(np.float32), n_sample_axes=2)
+        np.save(tmp_path / "ksp.npy", A(file["imgs"][0]))
+        np.save(tmp_path / "maps.npy", file["maps"][0])
+    np.save(tmp_path / "traj.npy", traj / (2 * np.pi))
+    argv = (
+        "recon", tmp_path / "ksp.npy", "--traj", tmp_path / "traj.npy", "--shape", "32,24",
+        "--maps", tmp_path / "maps.npy", "--out", tmp_path / "radial.png", "--logdir", tmp_path,
+    )  # fmt: skip
+    status, _, err = reconic(*argv)
+    assert status == 2
+    assert "This looks like cycles/voxel: multiply by 2π. Or give --traj_unit cycles/voxel" in err
+    status, _, _ = reconic(*argv, "--traj_unit", "cycles/voxel")
+    assert status == 0
+    table = json.loads((tmp_path / "recon" / "version_0" / "results.json").read_text())
+    assert table["CG-SENSE"]["holdout"] < 0.5 * table["Zero-filled"]["holdout"]
+    assert (tmp_path / "radial.png").is_file()
+    config = (tmp_path / "recon" / "version_0" / "config.yaml").read_text()
+    assert "traj_unit: cycles/voxel" in config

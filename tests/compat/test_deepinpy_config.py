@@ -240,7 +240,7 @@ def test_nothing_is_named_that_is_not_different():
     ("keys", "message"),
     [
         ({"hyperopt": True}, r"`hyperopt` must be false.*Set it to false to train once"),
-        ({"noncart": True}, r"`noncart` must be false.*Cartesian data only"),
+        ({"noncart": True, "inverse_crime": True}, r"`inverse_crime` must be false with noncart"),
         ({"data_file": None}, r"`data_file` must name the file"),
         ({"recon": "csdip"}, r"`recon` must be one of cgsense, modl, resnet, dbp, got 'csdip'"),
         ({"network": "UNet"}, r"`network` must be one of ResNet, ResNet5Block, got 'UNet'"),

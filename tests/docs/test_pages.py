@@ -24,6 +24,7 @@ def shell(code, folder):
     """Output of shell commands that find `reconic` and this folder's modules."""
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": paths, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    environment.pop("JAX_ENABLE_X64", None)  # set by the other tests
     command = ["bash", "-euo", "pipefail", "-c", code]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300

@@ -15,7 +15,8 @@ from reconic import priors
 from reconic.networks import CNN, PerFrame
 from reconic.operator import LinearSystem, static, system
 from reconic.recons import DataConsistency, Denoise, GradientStep, Recon, SensitivityNetwork
-from reconic.systems import CartesianMRI
+from reconic.simulate import radial
+from reconic.systems import CartesianMRI, NonCartesianMRI
 
 
 @system
@@ -51,6 +52,20 @@ def mri(rng, space, coils=3, sets=None, frames=(), batch=2):
     return CartesianMRI(maps, mask, len(space), len(frames), sets is not None)
 
 
+def noncartesian(rng, space, coils=3, sets=None, frames=(), batch=2, weighted=True):
+    """Golden-angle spokes, a first angle for each sample, more weight away from the centre."""
+    A = mri(rng, space, coils, sets, frames, batch)
+    starts = rng.uniform(0, 3, batch)
+    traj = np.stack([radial(5, 9, *frames, start=s) for s in starts])
+    if len(space) == 3:
+        traj = np.concatenate([traj, rng.uniform(-3, 3, (*traj.shape[:-1], 1))], axis=-1)
+    traj = torch.tensor(traj.astype(np.float32))
+    dcf = 0.2 + traj.norm(dim=-1) / np.pi if weighted else None
+    return NonCartesianMRI(
+        A.maps, traj, dcf, len(space), len(frames), n_sample_axes=2, sets=sets is not None
+    )
+
+
 def blur(rng):
     otf = torch.fft.fft2(torch.tensor(rng.random((8, 6)) ** 4, dtype=torch.complex64))
     return Blur(otf / otf.abs().max(), (8, 6))
@@ -70,8 +85,13 @@ class Case(NamedTuple):
         return PerFrame(net) if self.per_frame else net
 
     @property
-    def is_mri(self):
+    def is_cartesian(self):
         return isinstance(self.A, CartesianMRI)
+
+    @property
+    def sigma(self):
+        """Noise level, where it cannot be estimated."""
+        return None if isinstance(self.A, CartesianMRI | NonCartesianMRI) else 0.1
 
 
 PROBLEMS = {
@@ -86,6 +106,12 @@ PROBLEMS = {
         mri(rng, (8, 6), sets=2, frames=(3,)), channels=2, per_frame=True
     ),
     "not MRI": lambda rng: Case(blur(rng)),
+    "radial": lambda rng: Case(noncartesian(rng, (8, 6))),
+    "radial, no weights": lambda rng: Case(noncartesian(rng, (7, 9), coils=1, weighted=False)),
+    "3-D trajectory": lambda rng: Case(noncartesian(rng, (4, 6, 5))),
+    "radial, sets and frames": lambda rng: Case(
+        noncartesian(rng, (8, 6), sets=2, frames=(3,)), channels=2, per_frame=True
+    ),
 }
 
 CASES = {
@@ -96,7 +122,7 @@ CASES = {
     ),
     "CompressedSensing": lambda p: reconic.recons.CompressedSensing(priors.L1(), max_iter=10),
     "DeepBasisPursuit": lambda p: reconic.recons.DeepBasisPursuit(
-        p.network(), 2, 3, sigma=None if p.is_mri else 0.1
+        p.network(), 2, 3, sigma=p.sigma
     ),
     "DeepEquilibrium": lambda p: reconic.recons.DeepEquilibrium(
         [Denoise(p.network()), DataConsistency()], max_iter=6
@@ -111,7 +137,7 @@ CASES = {
     ),
     "ResNetRecon": lambda p: reconic.recons.ResNetRecon(p.network()),
     "VarNet": lambda p: reconic.recons.VarNet(
-        p.network(), 2, domain="kspace" if p.is_mri else "image"
+        p.network(), 2, domain="kspace" if p.is_cartesian else "image"
     ),
     "ZeroFilled": lambda p: reconic.recons.ZeroFilled(),
     "ZeroShot": lambda p: reconic.recons.ZeroShot(
@@ -124,10 +150,10 @@ CASES = {
         p.network(), 2, sensitivity=SensitivityNetwork(
             CNN(width=4, n_layers=2, bias=False, zero_init=False,
                 n_space=getattr(p.A, "n_space", 2)), n_calib=4
-        ),
+        ), domain="kspace" if p.is_cartesian else "image",
     ),
     "DeepBasisPursuit: from a feasible image": lambda p: reconic.recons.DeepBasisPursuit(
-        p.network(), 1, 3, sigma=None if p.is_mri else 0.1, start="feasible"
+        p.network(), 1, 3, sigma=p.sigma, start="feasible"
     ),
     "MoDL: from CG-SENSE": lambda p: reconic.recons.MoDL(
         p.network(), 2, share_lam=False, start="cgsense"
@@ -150,7 +176,7 @@ def test_every_public_recon_has_a_case():
 def setup(name, kind, rng):
     """Recon, system and measurements."""
     problem = PROBLEMS[kind](rng)
-    if name == "VarNet: learned maps" and (not problem.is_mri or problem.A.sets):
+    if name == "VarNet: learned maps" and (isinstance(problem.A, Blur) or problem.A.sets):
         pytest.skip("estimates one set of maps, for MRI")
     torch.manual_seed(0)
     clean = problem.A(complex_normal(rng, 2, *problem.A.in_shape))
@@ -160,7 +186,7 @@ def setup(name, kind, rng):
 
 each = pytest.mark.parametrize("name", CASES)
 on_all = pytest.mark.parametrize("kind", PROBLEMS)
-on_two = pytest.mark.parametrize("kind", ["multi-coil", "not MRI"])
+on_some = pytest.mark.parametrize("kind", ["multi-coil", "radial", "not MRI"])
 
 
 @each
@@ -181,23 +207,23 @@ def test_gives_an_image_and_learns_all_it_has(setup, name):
 
 
 @each
-@on_two
+@on_some
 def test_samples_do_not_see_each_other(setup):
     recon, A, y = setup
-    alone = A.map(lambda a: a[1:]) if isinstance(A, CartesianMRI) else A
+    alone = A if isinstance(A, Blur) else A.map(lambda a: a[1:])
     # CG and ADMM stop by tolerances of 1e-3 at the loosest; convolutions sum in another order
     torch.testing.assert_close(recon(y, A)[1:], recon(y[1:], alone), rtol=1e-3, atol=1e-3)
 
 
 @each
-@on_two
+@on_some
 def test_last_pass_is_the_result(setup):
     recon, A, y = setup
     torch.testing.assert_close(recon.trace(y, A)[-1], recon(y, A).detach())
 
 
 @each
-@on_two
+@on_some
 def test_weights_alone_make_the_same_recon(setup, name, kind, rng):
     recon, A, y = setup
     torch.manual_seed(1)
@@ -207,7 +233,7 @@ def test_weights_alone_make_the_same_recon(setup, name, kind, rng):
 
 
 @each
-@on_two
+@on_some
 def test_unit_of_the_data_does_not_matter(setup, name, kind):
     recon, A, y = setup
     if name.startswith("DeepBasisPursuit") and kind == "not MRI":

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from reconic.calibrate import ramp
 from reconic.networks import CNN
 from reconic.operator import Identity
 from reconic.recons import SensitivityNetwork, VarNet
-from reconic.systems import CartesianMRI
+from reconic.simulate import radial
+from reconic.systems import CartesianMRI, NonCartesianMRI
 
 
 class Half(torch.nn.Module):
@@ -129,6 +131,27 @@ def test_maps_from_the_centre_are_near_the_true_ones(rng):
     inside = np.abs(image) > 0
     error = np.linalg.norm((found - phase * maps)[:, inside]) / np.linalg.norm(maps[:, inside])
     assert error < 0.05  # the low-resolution image varies slowly, but not only by its maps
+
+
+@pytest.mark.parametrize("n_frames", [None, 2])
+def test_maps_from_the_centre_of_spokes_are_near_the_true_ones(n_frames):
+    maps, image = smooth_coils()
+    traj = torch.tensor(radial(45, 64, n_frames))[None]
+    frames = () if n_frames is None else (1,)
+    true = torch.tensor(maps).reshape(1, 4, *frames, 32, 28)
+    A = NonCartesianMRI(
+        true, traj, ramp(traj, (32, 28)), n_frame_axes=len(frames), n_sample_axes=2, tol=1e-9
+    )
+    y = A(torch.tensor(image).expand(1, *A.in_shape))
+    network = SensitivityNetwork(CNN(width=4, n_layers=2), n_calib=16).double()  # the identity
+    system = network(y, A.replace(maps=torch.zeros_like(A.maps)))
+    assert system.in_shape == A.in_shape
+    found = system.maps.reshape(4, 32, 28).detach().numpy()
+    np.testing.assert_allclose(np.sum(np.abs(found) ** 2, axis=0), 1, rtol=1e-12)
+    phase = np.exp(1j * np.angle(np.sum(maps.conj() * found, axis=0)))  # the image's
+    inside = np.abs(image) > 0
+    error = np.linalg.norm((found - phase * maps)[:, inside]) / np.linalg.norm(maps[:, inside])
+    assert error < 0.05  # as on a grid
 
 
 def test_end_to_end_looks_at_no_maps_and_finds_the_magnitude(rng):

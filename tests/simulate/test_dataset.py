@@ -170,6 +170,10 @@ def test_nothing_is_left_of_a_file_that_failed(tmp_path, monkeypatch):
         ({"test_acceleration": 0.5}, "`test_acceleration` must be"),
         ({"noise": (0.0, 0.1)}, "`noise` must be"),
         ({"photos": 1.5}, "`photos` must be between 0 and 1, got 1.5"),
+        ({"trajectory": "zigzag"}, "`trajectory` must be cartesian, radial, .* got 'zigzag'"),
+        ({"trajectory": "radial", "spokes": 0}, "`spokes` must be at least 1, got 0"),
+        ({"trajectory": "radial", "test_acceleration": 2}, "`accelerations` and `test_accel"),
+        ({"spokes": 5}, "`spokes` must be left out for Cartesian masks, got 5"),
     ],
 )
 def test_bad_settings_are_named(tmp_path, kwargs, message):
@@ -198,3 +202,72 @@ def test_a_script_without_a_guard_is_told_what_to_do(tmp_path):
         in run.stderr
     )
     assert list((tmp_path / "out").iterdir()) == []
+
+
+RADIAL = {**SMALL, "trajectory": "radial", "spokes": 9}
+
+
+def test_trajectories_have_a_layout_of_their_own_and_the_same_images(tmp_path):
+    cartesian = _read(make_dataset(tmp_path / "a", **SMALL)["train"])
+    files = make_dataset(tmp_path / "b", **RADIAL)
+    data = _read(files["train"])
+    assert {key: (v.shape, v.dtype) for key, v in data.items()} == {
+        "imgs": ((4, 48, 40), np.complex64),
+        "maps": ((4, 4, 48, 40), np.complex64),
+        "ksp": ((4, 4, 9, 96), np.complex64),
+        "traj": ((4, 9, 96, 2), np.float32),
+        "dcf": ((4, 9, 96), np.float32),
+        "noise_std": ((4,), np.float32),
+    }
+    for key in ("imgs", "maps"):  # what is drawn before the sampling
+        np.testing.assert_array_equal(data[key], cartesian[key])
+    with h5py.File(files["test"]) as file:
+        settings = json.loads(file.attrs["settings"])
+    assert settings["trajectory"] == "radial"
+    assert settings["spokes"] == 9
+    assert "accelerations" not in settings
+
+
+def test_cartesian_settings_say_nothing_of_trajectories(tmp_path):
+    with h5py.File(make_dataset(tmp_path, **SMALL)["val"]) as file:
+        assert not {"trajectory", "spokes"} & set(json.loads(file.attrs["settings"]))
+
+
+@pytest.mark.parametrize("trajectory", ["radial", "radial-linear", "spiral", "rosette"])
+def test_samples_are_those_of_the_trajectory_with_noise(tmp_path, trajectory):
+    settings = {**SMALL, "trajectory": trajectory, "spokes": 7, "n_train": 0, "n_val": 0}
+    data = _read(make_dataset(tmp_path, **settings)["test"])
+    y, x = np.meshgrid(np.arange(48) - 24, np.arange(40) - 20, indexing="ij")
+    for i in range(2):
+        k = data["traj"][i].reshape(-1, 2).astype(float)
+        assert 0.9 * np.pi < np.abs(k).max() < 1.001 * np.pi
+        waves = np.exp(-1j * (np.outer(k[:, 0], y.ravel()) + np.outer(k[:, 1], x.ravel())))
+        coils = (data["maps"][i] * data["imgs"][i]).reshape(len(data["maps"][i]), -1)
+        expected = coils @ waves.T / np.sqrt(48 * 40)
+        used = np.abs(coils).max(axis=1) > 0
+        noise = (data["ksp"][i].reshape(expected.shape) - expected)[used]
+        assert not data["ksp"][i][~used].any()
+        # |n|² is exponential: five deviations of its mean over that many samples
+        assert np.mean(np.abs(noise) ** 2) == pytest.approx(
+            float(data["noise_std"][i]) ** 2, rel=5 * noise.size**-0.5
+        )
+    assert (data["dcf"] > 0).all()
+    assert not np.allclose(data["traj"][0], data["traj"][1])  # another first angle
+
+
+def test_number_of_processes_does_not_matter_with_trajectories(tmp_path):
+    recipe = Recipe(
+        "shepp-logan", "val", (48, 40), (2, 3), photos=0.0, trajectory="spiral", spokes=4
+    )
+    for processes in (1, 2):
+        write_examples(tmp_path / f"{processes}.h5", recipe, 3, processes, progress=False)
+    one, two = _read(tmp_path / "1.h5"), _read(tmp_path / "2.h5")
+    for key in one:
+        np.testing.assert_array_equal(one[key], two[key])
+
+
+def test_another_trajectory_is_another_setting(tmp_path):
+    make_dataset(tmp_path, **RADIAL)
+    make_dataset(tmp_path, **RADIAL)
+    with pytest.raises(FileExistsError, match=r"made with other spokes\. Pass overwrite"):
+        make_dataset(tmp_path, **{**RADIAL, "spokes": 10})

@@ -1,5 +1,6 @@
 """Scans: methods by name, maps, frames and sets."""
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -7,8 +8,11 @@ from tiny import tiny_arrays, write_h5
 
 from reconic.metrics import nrmse
 from reconic.recons import CGSense
-from reconic.systems import CartesianMRI
-from reconic.train.apply import Scan, apply_method, estimate_maps, reconstruct_file
+from reconic.recons.holdout import hold_out_spokes
+from reconic.systems import NonCartesianMRI
+from reconic.train.apply import apply_method, reconstruct_file
+from reconic.train.coil_maps import estimate_maps, estimate_noncartesian_maps
+from reconic.train.scan import cartesian_scan, noncartesian_scan
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def path(tmp_path, arrays):
 
 @pytest.fixture
 def scan(arrays):
-    return Scan(arrays["ksp"][0], arrays["maps"][0], arrays["masks"][0], n_calib=16)
+    return cartesian_scan(arrays["ksp"][0], arrays["maps"][0], arrays["masks"][0], n_calib=16)
 
 
 def test_methods_of_a_file(path, arrays, trained):
@@ -42,8 +46,7 @@ def test_methods_of_a_file(path, arrays, trained):
 def test_lam_as_a_number(scan):
     one = apply_method(scan, "cgsense", lam=0.3)
     assert one.lam == pytest.approx(0.3)
-    A = CartesianMRI(scan.maps, scan.mask)
-    want = CGSense(0.3)(scan.y, A)[0].detach().numpy()
+    want = CGSense(0.3)(scan.y, scan.A)[0].detach().numpy()
     np.testing.assert_allclose(one.x, want, rtol=1e-5)
 
 
@@ -97,7 +100,7 @@ def test_frames_share_maps_that_are_estimated_from_their_mean(arrays):
     np.testing.assert_allclose(
         maps[:, 0], estimate_maps(arrays["ksp"][0], arrays["masks"][0]), atol=1e-3
     )
-    scan = Scan(frames, maps, masks, n_space=2, n_calib=16)
+    scan = cartesian_scan(frames, maps, masks, n_space=2, n_calib=16)
     x = apply_method(scan, "cgsense", 0.1).x
     assert x.shape == (2, 48, 40)
     np.testing.assert_allclose(x[1], 2 * x[0], rtol=1e-3, atol=1e-3)
@@ -106,7 +109,7 @@ def test_frames_share_maps_that_are_estimated_from_their_mean(arrays):
 def test_sets_of_maps_give_one_image(arrays):
     maps = estimate_maps(arrays["ksp"][0], arrays["masks"][0], n_maps=2)
     assert maps.shape == (2, 4, 48, 40)
-    scan = Scan(arrays["ksp"][0], maps, arrays["masks"][0], n_calib=16)
+    scan = cartesian_scan(arrays["ksp"][0], maps, arrays["masks"][0], n_calib=16)
     found = apply_method(scan, "cgsense", 0.1)
     sets = CGSense(0.1)(scan.y, scan.A)[0].detach()
     np.testing.assert_allclose(np.abs(found.x), torch.linalg.vector_norm(sets, dim=0), rtol=1e-4)
@@ -121,3 +124,114 @@ def test_a_centre_too_small_for_maps(arrays):
     small = tiny_arrays(1, centre=8)
     with pytest.raises(ValueError, match="ESPIRiT must find maps"):
         estimate_maps(small["ksp"][0], small["masks"][0])
+
+
+@pytest.fixture
+def radial_file(tmp_path, arrays):
+    """Two radial scans with trajectory, density weights, maps and images."""
+    pytest.importorskip("finufft")
+    from reconic.calibrate import ramp
+    from reconic.simulate import radial
+
+    traj = np.stack([radial(30, 96, start=s) for s in (0.0, 1.0)]).astype(np.float32)
+    A = NonCartesianMRI(arrays["maps"], traj, n_sample_axes=2)
+    kept = {"imgs": arrays["imgs"], "maps": arrays["maps"], "traj": traj}
+    dcf = ramp(traj, (48, 40)).astype(np.float32)
+    return str(write_h5(tmp_path / "radial.h5", {**kept, "ksp": A(arrays["imgs"]), "dcf": dcf}))
+
+
+def test_a_radial_scan_of_a_file(radial_file, arrays, trained):
+    scan, found = reconstruct_file(radial_file, f"cgsense,wavelet,{trained.folder}", index=1)
+    assert list(found) == ["Zero-filled", "CG-SENSE", "Wavelet", "MoDL"]
+    errors = {name: float(nrmse(r.x, arrays["imgs"][1])) for name, r in found.items()}
+    assert errors["CG-SENSE"] < 0.8 * errors["Zero-filled"]
+    assert errors["MoDL"] < errors["Zero-filled"]  # of Cartesian scans, hardly trained
+    assert found["CG-SENSE"].holdout < 0.5 * found["Zero-filled"].holdout
+    assert scan.traj is not None
+
+
+def test_a_radial_scan_of_arrays_alone(radial_file, arrays, tmp_path):
+    """Maps from its own centre, and Voronoi weights, do nearly as well as those in the file."""
+    with h5py.File(radial_file) as file:
+        np.save(tmp_path / "ksp.npy", file["ksp"][0])
+        np.save(tmp_path / "traj.npy", file["traj"][0] / (2 * np.pi))
+    where = {"traj": str(tmp_path / "traj.npy"), "shape": "48,40", "traj_unit": "cycles/voxel"}
+    _, alone = reconstruct_file(str(tmp_path / "ksp.npy"), lam=1e-2, **where)
+    _, given = reconstruct_file(radial_file, lam=1e-2)
+    truth = np.abs(arrays["imgs"][0])
+    errors = [float(nrmse(np.abs(f["CG-SENSE"].x), truth)) for f in (alone, given)]
+    assert errors[0] < errors[1] + 0.1  # the edge of the object is where the maps end
+
+
+def test_held_out_spokes_are_as_acquired(radial_file, arrays):
+    """Neither weights nor held-out spokes reach the reconstruction, or its judgement."""
+
+    with h5py.File(radial_file) as file:
+        ksp, traj, dcf = (file[k][0] for k in ("ksp", "traj", "dcf"))
+    scan = noncartesian_scan(ksp, arrays["maps"][0], traj, dcf, holdout=0.1, seed=2)
+    _, held = hold_out_spokes(traj, (48, 40), 0.1, 24, 2)
+    seen, unseen = ~held.any(1), held.any(1)
+    maps = arrays["maps"][0]
+    given = (torch.from_numpy(a[None]) for a in (maps, traj[seen], dcf[seen]))
+    weighed = torch.from_numpy(ksp[None][:, :, seen] * np.sqrt(dcf[seen]))
+    x = CGSense(0.1)(weighed, NonCartesianMRI(*given, n_sample_axes=2))[0].detach().numpy()
+    predicted = NonCartesianMRI(maps, traj[unseen], n_sample_axes=2)(x)
+    want = np.linalg.norm(predicted - ksp[:, unseen]) / np.linalg.norm(ksp[:, unseen])
+    found = apply_method(scan, "cgsense", 0.1).holdout
+    assert found == pytest.approx(want, rel=1e-3)  # CG stops at 1e-4
+
+
+def test_frames_with_their_own_trajectories(radial_file, arrays):
+    with h5py.File(radial_file) as file:
+        traj, maps = file["traj"][:], arrays["maps"][0][:, None]
+    A = NonCartesianMRI(maps, traj, n_frame_axes=1, n_sample_axes=2)
+    frames = np.stack([arrays["imgs"][0], 2 * arrays["imgs"][0]])
+    ksp = A(frames)
+    assert estimate_noncartesian_maps(ksp, traj, (48, 40)).shape == (4, 1, 48, 40)
+    x = apply_method(noncartesian_scan(ksp, maps, traj), "cgsense", 0.1).x
+    assert x.shape == (2, 48, 40)
+    assert nrmse(x[1], 2 * x[0]) < 0.3  # other spokes
+
+
+def test_stack_of_stars(radial_file, arrays):
+    with h5py.File(radial_file) as file:
+        traj = file["traj"][0]
+    maps = np.repeat(arrays["maps"][0][:, None], 3, axis=1)
+    volume = np.stack([arrays["imgs"][0]] * 3)
+    ksp = NonCartesianMRI(maps, traj, n_space=3, n_sample_axes=2)(volume)
+    scan = noncartesian_scan(ksp, maps, traj, n_space=3)
+    x = apply_method(scan, "cgsense", 0.01).x
+    assert nrmse(x, volume, n_space=3) < 0.35
+
+
+def test_sets_of_maps_of_a_radial_scan(radial_file, arrays):
+    with h5py.File(radial_file) as file:
+        ksp, traj = file["ksp"][0], file["traj"][0]
+    maps = estimate_noncartesian_maps(ksp, traj, (48, 40), n_maps=2)
+    assert maps.shape == (2, 4, 48, 40)
+    assert apply_method(noncartesian_scan(ksp, maps, traj), "cgsense", 0.1).x.shape == (48, 40)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shape": "48"}, "`shape` must have 2 or 3 axes"),
+        ({"shape": "48xy40"}, "positive numbers with commas"),
+        (
+            {"shape": "48,40", "traj_unit": "1/fov"},
+            "Or give --traj_unit|must be in rad/voxel|n_calib",
+        ),
+    ],
+)
+def test_bad_options_of_a_trajectory(radial_file, options, message):
+    with pytest.raises(ValueError, match=message):
+        reconstruct_file(radial_file, **options)
+
+
+def test_options_of_a_trajectory_without_one(path, tmp_path, arrays):
+    with pytest.raises(ValueError, match="`traj` must be given with `shape`"):
+        reconstruct_file(path, shape="48,40")
+    np.save(tmp_path / "ksp.npy", np.ones((4, 5, 16), np.complex64))
+    np.save(tmp_path / "traj.npy", np.full((5, 16, 2), 3.0))
+    with pytest.raises(ValueError, match="`shape` must be given with this trajectory"):
+        reconstruct_file(str(tmp_path / "ksp.npy"), traj=str(tmp_path / "traj.npy"))

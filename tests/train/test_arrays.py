@@ -6,8 +6,9 @@ import pytest
 import torch
 from tiny import write_h5
 
-from reconic.train import ReconData
+from reconic.train import ReconData, SystemFactory
 from reconic.train.arrays import SystemDataset
+from reconic.train.data import collate
 
 
 def arrays(n=3):
@@ -56,6 +57,72 @@ def test_a_missing_array_is_named_with_what_is_there(tmp_path):
         SystemDataset(path, ("otf",))
 
 
+def test_optional_arrays_are_read_where_a_file_has_them(tmp_path):
+    stored = {"ksp": np.ones((2, 3)), "otf": np.ones((2, 3)), "gain": np.ones((2, 4))}
+    write_h5(tmp_path / "a.h5", stored)
+    write_h5(tmp_path / "b.h5", {"ksp": np.ones((2, 3)), "otf": np.ones((2, 3))})
+    data = SystemDataset(tmp_path, ("otf", "gain"), optional=("gain",))
+    assert ["gain" in data[i] for i in range(4)] == [True, True, False, False]
+    assert data.groups().tolist() == [0, 0, 1, 1]  # they cannot be in a batch together
+    bad = write_h5(tmp_path / "c.h5", {"ksp": np.ones((2, 3))})
+    with pytest.raises(KeyError, match=r"must have the keys ksp, otf for .*Missing: otf"):
+        SystemDataset(bad, ("otf", "gain"), optional=("gain",))
+
+
+def test_batches_may_mix_numbers_of_coils(tmp_path):
+    for name, n_coils in (("a", 3), ("b", 5)):
+        maps, ksp = np.ones((2, n_coils, 6, 5)) + 0j, np.ones((2, n_coils, 4, 7)) + 0j
+        maps[:, 2] = ksp[:, 2] = 0
+        write_h5(tmp_path / f"{name}.h5", {"ksp": ksp, "maps": maps, "traj": np.ones((2, 4, 7, 2))})
+    system = SystemFactory("NonCartesianMRI", {"n_sample_axes": 2})
+    path = str(tmp_path)
+    data = ReconData(path, path, path, batch_size=4, num_workers=0, seed=0)
+    data.system = system
+    (batch,) = data.train_dataloader()
+    assert batch["y"].shape == (4, 4, 4, 7)  # the coil that is zero is left out
+    assert batch["maps"].shape == (4, 4, 6, 5)
+    assert system(batch).in_shape == (6, 5)
+
+
+@pytest.mark.parametrize("sets", [False, True])
+def test_coils_are_those_of_the_maps_whatever_the_measurements_look_like(sets):
+    maps = torch.zeros(*((2,) if sets else ()), 3, 6, 5, dtype=torch.complex64)
+    maps[..., :2, :, :] = 1
+    system = SystemFactory("NonCartesianMRI", {"sets": sets})
+    item = {"maps": maps, "y": torch.ones(3, 20), "traj": torch.zeros(20, 2)}
+    batch = collate([item], system.coil_axis)
+    assert batch["y"].shape == (1, 2, 20)
+    assert batch["maps"].shape == (1, *maps.shape[:-3], 2, 6, 5)
+
+
+def test_deepinpys_coordinates_are_read_as_a_trajectory(tmp_path):
+    rng = np.random.default_rng(0)
+    traj = rng.uniform(-np.pi, np.pi, (2, 9, 2))
+    units = traj / (2 * np.pi) * [6, 5]  # SigPy's: -N/2 to N/2 along each axis
+    stored = {"ksp": np.ones((2, 3, 9)) + 0j, "maps": np.ones((2, 3, 6, 5)) + 0j}
+    own = SystemDataset(write_h5(tmp_path / "a.h5", {**stored, "traj": traj}), ("maps", "traj"))
+    old = SystemDataset(write_h5(tmp_path / "b.h5", {**stored, "masks": units}), ("maps", "traj"))
+    torch.testing.assert_close(old[1]["traj"], own[1]["traj"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("limit", 0), ("limit", -2), ("stdev", -0.1)])
+def test_numbers_out_of_range_are_refused(tmp_path, name, value):
+    path = write_h5(tmp_path / "a.h5", arrays())
+    with pytest.raises(ValueError, match=f"SystemDataset: `{name}` must .* got {value}"):
+        SystemDataset(path, ("otf",), **{name: value})
+
+
+def test_a_data_set_is_made_once_until_its_limit_changes(tmp_path):
+    path = str(write_h5(tmp_path / "a.h5", arrays()))
+    data = ReconData(path, path, path)
+    data.system = SystemFactory("Convolution", {})
+    first = data.dataset("val")
+    assert data.dataset("val") is first
+    assert data.dataset("test") is not first
+    data.limits["val"] = 1
+    assert len(data.dataset("val")) == 1
+
+
 @pytest.mark.parametrize(
     "otf", [np.ones((3, 4)), np.ones(2), np.ones((2, 0)), np.array([[b"a"], [b"b"]])]
 )
@@ -84,7 +151,7 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_the_data_module_takes_the_systems_fields(tmp_path):
     path = str(write_h5(tmp_path / "a.h5", arrays()))
     data = ReconData(path, path, path, batch_size=2, num_workers=0, seed=0)
-    data.fields = ("otf",)
+    data.system = SystemFactory("Convolution")
     batch = next(iter(data.train_dataloader()))
     assert batch["otf"].shape == (2, 6, 5)
     with h5py.File(path) as file:
@@ -94,6 +161,6 @@ def test_the_data_module_takes_the_systems_fields(tmp_path):
 def test_options_of_cartesian_mri_are_refused(tmp_path):
     path = str(write_h5(tmp_path / "a.h5", arrays()))
     data = ReconData(path, path, path, augment=True, maps="espirit")
-    data.fields = ("otf",)
+    data.system = SystemFactory("Convolution")
     with pytest.raises(ValueError, match=r"augment, maps must be left out for a system of .* otf"):
         data.dataset("train")

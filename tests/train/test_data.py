@@ -57,7 +57,7 @@ def test_collate_keeps_batches_without_any_signal():
 def test_collate_appends_zero_coils_behind_those_of_an_example(n_sets):
     few, more = item(2, n_sets=n_sets), item(5, n_sets=n_sets, seed=1)
     few["maps"][..., 0, :, :] = 0  # a padding coil need not come last
-    batch = collate([few, more])
+    batch = collate([few, more], coil_axis=0 if n_sets is None else 1)
     assert batch["y"].shape[1] == batch["maps"].shape[-3] == 5
     torch.testing.assert_close(batch["y"][0, 0], few["y"][1], rtol=0, atol=0)
     torch.testing.assert_close(batch["maps"][0, ..., 0, :, :], few["maps"][..., 1, :, :])

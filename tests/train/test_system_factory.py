@@ -49,3 +49,47 @@ def test_missing_array_lists_what_there_is():
 def test_wrong_names(args, message):
     with pytest.raises(ValueError, match=message):
         SystemFactory(*args)
+
+
+def radial_batch(**more):
+    return {
+        "maps": torch.ones(2, 3, 6, 5, dtype=torch.complex64),
+        "traj": torch.linspace(-3, 3, 80).reshape(2, 4, 5, 2),
+        "y": torch.ones(2, 3, 4, 5, dtype=torch.complex64),
+        **more,
+    }
+
+
+def test_arrays_with_a_default_may_be_left_out():
+    factory = SystemFactory("NonCartesianMRI", {"n_sample_axes": 2})
+    assert factory.optional == ["dcf"]
+    assert factory(radial_batch()).dcf is None
+    dcf = torch.full((2, 4, 5), 4.0)
+    assert factory(radial_batch(dcf=dcf)).dcf is dcf
+    with pytest.raises(KeyError, match="the data must have maps, traj, got dcf"):
+        factory({"dcf": dcf})
+
+
+def test_measurements_are_weighted_as_their_system():
+    factory = SystemFactory("NonCartesianMRI", {"n_sample_axes": 2})
+    batch = radial_batch(dcf=torch.full((2, 4, 5), 4.0))
+    y, A = factory.measured(batch)
+    torch.testing.assert_close(y, 2 * batch["y"])
+    x = torch.ones(2, 6, 5, dtype=torch.complex64)
+    torch.testing.assert_close(A(x), 2 * factory(radial_batch())(x))
+    assert factory.measured(radial_batch())[0] is not y
+
+
+@pytest.mark.parametrize(
+    ("name", "init_args", "axis", "title"),
+    [
+        ("CartesianMRI", {}, 0, "Zero-filled"),
+        ("CartesianMRI", {"sets": True}, 1, "Zero-filled"),
+        ("NonCartesianMRI", {"sets": True}, 1, "Gridding"),
+        ("Convolution", {}, None, "Zero-filled"),
+    ],
+)
+def test_where_coils_are_and_what_the_adjoint_is_called(name, init_args, axis, title):
+    factory = SystemFactory(name, init_args)
+    assert factory.coil_axis == axis
+    assert factory.adjoint_title == title

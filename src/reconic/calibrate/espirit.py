@@ -68,7 +68,7 @@ def espirit(
     batch, (n_coils, *space) = y.shape[: -n_space - 1], y.shape[-n_space - 1 :]
     kernel = _sizes("kernel", kernel, space)
     centre = _centre_sizes(y, n_calib, kernel, space)
-    calib = xp.reshape(_crop(y, centre), (math.prod(batch), n_coils, *centre))
+    calib = xp.reshape(crop_centre(y, centre), (math.prod(batch), n_coils, *centre))
     calib = _normalised(calib)
     lags = _lag_sums(_signal_projector(calib, kernel, threshold), kernel, n_coils)
     maps = _eigenmaps(lags, _virtual_coil(calib), space, n_maps, crop)
@@ -111,8 +111,8 @@ def _sizes(name: str, value: int | tuple[int, ...], space: list[int]) -> tuple[i
     return tuple(min(v, n) for v, n in zip(values, space, strict=True))
 
 
-def _crop(a: Array, sizes: tuple[int, ...]) -> Array:
-    """The centre of the last axes."""
+def crop_centre(a: Array, sizes: tuple[int, ...]) -> Array:
+    """The centre of the last axes, the origin of each at n//2."""
     starts = [n // 2 - m // 2 for n, m in zip(a.shape[-len(sizes) :], sizes, strict=True)]
     return a[(..., *(slice(s, s + m) for s, m in zip(starts, sizes, strict=True)))]
 
@@ -123,11 +123,11 @@ def _centre_sizes(
     """Side lengths of the calibration centre, checked to be sampled by every live coil."""
     xp = array_namespace(y)
     limit = _LARGEST_CENTRE if n_calib is None else max(_sizes("n_calib", n_calib, space))
-    sampled = _sampled_by_all(_crop(y, _sizes("n_calib", limit, space)), len(space))
+    sampled = _sampled_by_all(crop_centre(y, _sizes("n_calib", limit, space)), len(space))
     cubes = (_sizes("n_calib", n, space) for n in range(limit, 0, -1))
-    largest = next((c for c in cubes if xp.all(_crop(sampled, c))), (0,) * len(space))
+    largest = next((c for c in cubes if xp.all(crop_centre(sampled, c))), (0,) * len(space))
     wanted = largest if n_calib is None else _sizes("n_calib", n_calib, space)
-    if not xp.all(_crop(sampled, wanted)):
+    if not xp.all(crop_centre(sampled, wanted)):
         raise ValueError(
             f"espirit: the {_times(wanted)} centre of `y` must be fully sampled, got "
             f"{_times(largest)}. Give a smaller `n_calib`, or None for the largest there is."

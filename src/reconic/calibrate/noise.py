@@ -9,7 +9,9 @@ from reconic._array import Array, array_namespace, device
 __all__ = ["noise_std"]
 
 
-def noise_std(y: Array, n_core: int, n_space: int = 2, outer: float = 0.8) -> Array:
+def noise_std(
+    y: Array, n_core: int, n_space: int = 2, outer: float = 0.8, radius: Array | None = None
+) -> Array:
     """Standard deviation σ of the complex white noise of k-space, E|noise|² = σ², of each sample.
 
     Outer k-space holds little signal. There |noise|² is exponentially distributed, with median
@@ -24,6 +26,8 @@ def noise_std(y: Array, n_core: int, n_space: int = 2, outer: float = 0.8) -> Ar
         n_space: Number of spatial axes, the last ones.
         outer: Where outer k-space begins: the distance from the centre, along the axis where it is
             largest, as a fraction of that of the outermost measurement.
+        radius: Distance of each measurement from the centre, real, broadcasting against `y`, for
+            samples that are not on a grid.
 
     Returns:
         σ (*batch) in the units of `y`; 0 where nothing was measured.
@@ -31,7 +35,7 @@ def noise_std(y: Array, n_core: int, n_space: int = 2, outer: float = 0.8) -> Ar
     xp = array_namespace(y)
     core = tuple(range(-n_core, 0))
     power = xp.real(xp.conj(y) * y)
-    radius = _radius(y, n_space)
+    radius = _radius(y, n_space) if radius is None else radius
     radius = xp.where(power > 0, radius, xp.zeros_like(radius))
     far = radius > outer * xp.max(radius, axis=core, keepdims=True)
     power = xp.where(far, power, xp.zeros_like(power))

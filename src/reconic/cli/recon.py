@@ -9,7 +9,8 @@ from reconic.cli.console import format_table, say
 from reconic.cli.spelling import make_parser, parse
 from reconic.io import WRITERS, Measurement, write_image
 from reconic.track import RunWriter, environment, new_run, write_json, write_text
-from reconic.train.apply import Reconstruction, reconstruct_file
+from reconic.train.apply import reconstruct_file
+from reconic.train.scan import Reconstruction
 from reconic.view import comparison, grey_scale, to_grey
 
 _OUT = """Where to write: .png is the comparison figure; .nii, .nii.gz, .h5, .npy and .cfl are the

@@ -14,6 +14,7 @@ from reconic.io import cfl, hdf5, nifti, npy
 from reconic.io.atomic import atomic_path
 from reconic.io.cfl import read_cfl, write_cfl
 from reconic.io.measurement import Measurement, sampling_mask
+from reconic.io.trajectory import read_trajectory, with_trajectory
 
 __all__ = [
     "READERS",
@@ -22,7 +23,9 @@ __all__ = [
     "atomic_path",
     "read_cfl",
     "read_kspace",
+    "read_trajectory",
     "sampling_mask",
+    "with_trajectory",
     "write_cfl",
     "write_image",
 ]
@@ -53,7 +56,8 @@ def read_kspace(path: str | Path, index: int = 0) -> Measurement:
 
     Returns:
         The measurement: complex64 k-space `(coil, [frames,] [nz,] ny, nx)` and its mask; maps and
-        reference image where the file has them.
+        reference image where the file has them; where it has a trajectory, that, its density
+        weights, and no mask.
 
     Raises:
         FileNotFoundError: If the file, or the other one of a pair, is missing.

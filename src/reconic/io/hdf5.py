@@ -1,4 +1,7 @@
-"""DeepInPy's HDF5 layout: `imgs`, `maps`, `masks` and `ksp`, the first axis of each the example."""
+"""DeepInPy's HDF5 layout: `imgs`, `maps`, `masks` and `ksp`, the first axis of each the example.
+
+With `traj` in rad/voxel, and perhaps `dcf`, in place of `masks`, k-space is not Cartesian.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,15 @@ from reconic.io.measurement import (
     sampling_mask,
 )
 
-_KINDS = {"ksp": "biufc", "masks": "biuf", "maps": "biufc", "imgs": "biufc"}  # of NumPy dtypes
+_REAL = ("masks", "traj", "dcf")
+_KINDS = {  # of NumPy dtypes
+    **dict.fromkeys(("ksp", "maps", "imgs"), "biufc"),
+    **dict.fromkeys(_REAL, "biuf"),
+}
 
 
 def read(path: Path, index: int) -> Measurement:
-    """Read example `index`: `ksp`, and `maps`, `masks` and `imgs` where the file has them.
+    """Read example `index`: `ksp`, and the other keys where the file has them.
 
     A stored mask multiplies the k-space, which may be fully sampled.
     """
@@ -43,9 +50,12 @@ def read(path: Path, index: int) -> Measurement:
     with intact("read_kspace", f"example {index} of {path}"), h5py.File(path, "r") as file:
         example = {key: np.asarray(file[key][index]) for key in shapes}  # pyright: ignore
     ksp = checked_kspace(example["ksp"], path)
+    maps, reference = _single(example, "maps", path), _single(example, "imgs", path)
+    if "traj" in example:
+        traj, dcf = _single(example, "traj", path), _single(example, "dcf", path)
+        return Measurement(ksp, maps, None, reference, traj, dcf)
     mask = _single(example, "masks", path)
     mask = sampling_mask(ksp) if mask is None else np.broadcast_to(mask, ksp.shape[1:]).copy()
-    maps, reference = _single(example, "maps", path), _single(example, "imgs", path)
     return Measurement(ksp * mask, maps, mask, reference)
 
 
@@ -81,24 +91,36 @@ def _check(found: dict[str, tuple[tuple[int, ...], np.dtype]], index: int) -> No
 
     Both before any is read: HDF5 may write beyond the memory for types that it was not meant for.
     """
-    ksp = found["ksp"][0][1:]
-    expected = {"ksp": ksp, "masks": ksp[1:], "maps": ksp, "imgs": ksp[1:]}
+    expected = _expected({key: shape[1:] for key, (shape, _) in found.items()})
     for key, (shape, dtype) in found.items():
         n, *axes = shape
-        fits = len(axes) == len(expected[key]) and all(
-            a in (1, b) for a, b in zip(axes, expected[key], strict=True)
+        wanted = expected.get(key, tuple(axes))
+        fits = len(axes) == len(wanted) and all(
+            a in (1, b) for a, b in zip(axes, wanted, strict=True)
         )
         if index >= n or not fits:
             raise ValueError(
                 f"read_kspace: {key!r} must have shape (example, "
-                f"{', '.join(map(str, expected[key]))}) as 'ksp' has, got {shape}. Write all keys "
+                f"{', '.join(map(str, wanted))}) as the others have, got {shape}. Write all keys "
                 "for the same examples."
             )
         if dtype.kind not in _KINDS[key]:
             raise TypeError(
-                f"read_kspace: {key!r} must be {'real ' * (key == 'masks')}numbers, got {dtype}. "
+                f"read_kspace: {key!r} must be {'real ' * (key in _REAL)}numbers, got {dtype}. "
                 "Convert it."
             )
+
+
+def _expected(shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Shape of an example of each key of which others tell it."""
+    coil, *axes = shapes["ksp"]
+    if "traj" not in shapes:
+        space = tuple(axes)
+        return {"masks": space, "maps": (coil, *space), "imgs": space}
+    expected = {"dcf": shapes["traj"][:-1]}
+    if "maps" in shapes and "imgs" in shapes:
+        expected |= {"maps": (coil, *shapes["imgs"])}
+    return expected
 
 
 def _single(example: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray | None:
@@ -106,5 +128,5 @@ def _single(example: dict[str, np.ndarray], key: str, path: Path) -> np.ndarray 
     if key not in example:
         return None
     with np.errstate(over="ignore"):  # what single precision cannot hold becomes Inf, refused
-        single = example[key].astype(np.float32 if key == "masks" else np.complex64)
+        single = example[key].astype(np.float32 if key in _REAL else np.complex64)
     return checked_finite(single, key, path)

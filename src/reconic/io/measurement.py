@@ -13,16 +13,23 @@ class Measurement:
     """One scan: k-space and what is known with it.
 
     Attributes:
-        ksp: k-space `(coil, [frames,] [nz,] ny, nx)`, complex64, zero where unmeasured.
+        ksp: k-space `(coil, [frames,] [nz,] ny, nx)`, complex64, zero where unmeasured; with a
+            trajectory `(coil, [frames,] [partition,] [spoke,] sample)`.
         maps: Coil sensitivity maps `([set,] coil, [1,] [nz,] ny, nx)`, complex64, if stored.
         mask: Sampling mask, `ksp.shape[1:]`, float32; where any coil is non-zero if not stored.
-        reference: True or fully sampled image, `ksp.shape[1:]`, complex64, if stored.
+            None with a trajectory.
+        reference: True or fully sampled image `([frames,] [nz,] ny, nx)`, complex64, if stored.
+        traj: Trajectory in rad/voxel `([frames,] [spoke,] sample, n)`, float32; None where k-space
+            is Cartesian.
+        dcf: Density weights, `traj.shape[:-1]`, float32, if stored.
     """
 
     ksp: np.ndarray
     maps: np.ndarray | None = None
     mask: np.ndarray | None = None
     reference: np.ndarray | None = None
+    traj: np.ndarray | None = None
+    dcf: np.ndarray | None = None
 
 
 def sampling_mask(ksp: np.ndarray) -> np.ndarray:

@@ -66,18 +66,25 @@ class DataConsistency(Block):
         max_iter: Largest number of CG iterations, forward and backward.
         tol: Relative residual at which CG stops.
         learned: Whether λ is learned.
+        precondition: Whether to solve with `A.preconditioner`; see `CGSense`.
 
     References:
         Aggarwal et al., MoDL, IEEE TMI 38:394 (2019), Eqs. 9 and 11.
     """
 
     def __init__(
-        self, lam: float = 0.05, max_iter: int = 10, tol: float = 1e-4, learned: bool = True
+        self,
+        lam: float = 0.05,
+        max_iter: int = 10,
+        tol: float = 1e-4,
+        learned: bool = True,
+        precondition: bool = False,
     ) -> None:
         super().__init__()
         self.lam = Positive(lam, learned=learned)
         self.max_iter = max_iter
         self.tol = tol
+        self.precondition = precondition
 
     def forward(self, x: Tensor, problem: Problem) -> Tensor:
         return self.solve(x, problem, x)
@@ -92,7 +99,8 @@ class DataConsistency(Block):
             return x + problem.A.adjoint((problem.y - problem.A(x)) / (d + lam))
         M = regularised_normal(problem.A, lam)
         b = problem.adjoint + lam * x
-        solution = cg(M, b, start.detach(), max_iter=self.max_iter, tol=self.tol)
+        precond = problem.A.preconditioner(lam) if self.precondition else None
+        solution = cg(M, b, start.detach(), max_iter=self.max_iter, tol=self.tol, precond=precond)
         problem.note("n_cg", solution.n_iter)
         return solution.x
 

@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from reconic.calibrate import noise_std
 from reconic.operator import LinearSystem
 from reconic.recons.base import Problem, Recon
 from reconic.recons.blocks import DataConsistency, Denoise, run_pass
-from reconic.systems import CartesianMRI
+from reconic.recons.noise import noise_level
+from reconic.systems import CartesianMRI, NonCartesianMRI
 
 __all__ = ["DeepBasisPursuit"]
 
@@ -158,18 +158,16 @@ def _into_ball(v: Tensor, radius: Tensor, A: LinearSystem) -> Tensor:
 def _noise_norm(problem: Problem, sigma: float | None) -> Tensor:
     """Expected norm ε (batch) of the noise, which a weight of the system weighs too."""
     A, y = problem.A, problem.y
-    weights = torch.where(y.detach().abs() > 0, A.sampling(y), 0.0)
     if sigma is not None:
         level = sigma / torch.as_tensor(problem.scale, device=y.device).expand(len(y))
-    elif isinstance(A, CartesianMRI):
-        weighted = y / torch.where(weights > 0, weights, 1.0)
-        level = noise_std(weighted.detach(), len(A.out_shape), A.n_space)
+    elif isinstance(A, CartesianMRI | NonCartesianMRI):
+        level = noise_level(y, A, None, A.n_space)
     else:
         raise ValueError(
             f"DeepBasisPursuit: `sigma` must be given for {type(A).__name__}, got None: only of "
-            "CartesianMRI is it known where its measurements are noise. Give the noise level."
+            "MRI is it known where its measurements are noise. Give the noise level."
         )
-    return level * _norm(weights, A)
+    return level * _norm(torch.where(y.detach().abs() > 0, A.sampling(y), 0.0), A)
 
 
 def _norm(v: Tensor, A: LinearSystem) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from reconic.operator import LinearSystem, static, system
+from reconic.operator import Derived, LinearSystem, static, system
 from reconic.recons.base import Problem
 from reconic.recons.splitting import Part
 
@@ -129,7 +129,7 @@ def learning() -> Iterator[None]:
 
 
 @system
-class Scan(LinearSystem):
+class Scan(Derived):
     """One scan of a batch: what A does to it, whichever arrays of A have a batch axis.
 
     Args:
@@ -142,24 +142,26 @@ class Scan(LinearSystem):
     index: int = static()
     n_scans: int = static()
 
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.A.in_shape
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        return self.A.out_shape
+    def weigh(self, y: Tensor) -> Tensor:
+        return self._own(self.A.weigh(self._batch(y)))
 
     def sampling(self, y: Tensor) -> Tensor:
-        weights = self.A.sampling(self._batch(y))
-        has_batch = weights.ndim > len(self.out_shape) and len(weights) == self.n_scans
-        return self._own(weights) if has_batch else weights
+        return self._of_samples(self.A.sampling(self._batch(y)))
+
+    def radius(self, y: Tensor) -> Tensor | None:
+        found = self.A.radius(self._batch(y))
+        return None if found is None else self._of_samples(found)
 
     def _forward(self, x: Tensor) -> Tensor:
         return self._own(self.A._forward(self._batch(x)))
 
     def _adjoint(self, y: Tensor) -> Tensor:
         return self._own(self.A._adjoint(self._batch(y)))
+
+    def _of_samples(self, values: Tensor) -> Tensor:
+        """Own values of some that may have a batch axis."""
+        has_batch = values.ndim > len(self.out_shape) and len(values) == self.n_scans
+        return self._own(values) if has_batch else values
 
     def _batch(self, one: Tensor) -> Tensor:
         return one.expand(self.n_scans, *one.shape[1:])

@@ -11,14 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from reconic.recons.base import Recon
-from reconic.recons.cgsense import CGSense
-from reconic.recons.splitting import centre
-from reconic.systems import CartesianMRI
+from reconic.recons.splitting import Part, centre
 
-__all__ = ["best_lam_by_holdout", "hold_out", "holdout_error", "minimise_over_lam"]
+__all__ = ["hold_out", "hold_out_spokes", "holdout_error", "minimise_over_lam"]
 
 _DECADES = 10
 
@@ -40,52 +37,78 @@ def hold_out(
     Raises:
         ValueError: If `fraction` is not between 0 and 1, or no sample would be held.
     """
+    sampled = np.asarray(mask) > 0
+    outside = sampled.copy()
+    outside[tuple(centre(n, n_calib) for n in mask.shape)] = False
+    held = _drawn(outside, fraction, n_calib, seed)
+    return (sampled & ~held).astype(np.float32), held.astype(np.float32)
+
+
+def hold_out_spokes(
+    traj: np.ndarray,
+    shape: tuple[int, ...],
+    fraction: float = 0.1,
+    n_calib: int = 24,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split a trajectory at random into kept and held spokes.
+
+    Spokes, interleaves and the like are held as a whole if each of them passes the centre of
+    k-space, so that others measure it too, and there are enough for the fraction. Otherwise it is
+    samples outside the centre that are held.
+
+    Args:
+        traj: Trajectory in rad/voxel ([frame,] [spoke,] sample, n).
+        shape: Shape of space along its axes (n).
+        fraction: Fraction of the spokes, or samples, to hold.
+        n_calib: Side of the centre, in samples of a Cartesian grid.
+        seed: Seed of the choice.
+
+    Returns:
+        Weights `kept` and `held`, float32, `traj.shape[:-1]`, of which the sum is 1.
+
+    Raises:
+        ValueError: If `fraction` is not between 0 and 1, or no sample would be held.
+    """
+    edge = n_calib * np.pi / np.asarray(shape)
+    central = np.all(np.abs(traj) < edge, axis=-1)
+    spokes = central.any(axis=-1)
+    if spokes.ndim and spokes.all() and round(fraction * spokes.size) > 0:
+        held = np.broadcast_to(_drawn(spokes, fraction, n_calib, seed)[..., None], central.shape)
+    else:
+        held = _drawn(~central, fraction, n_calib, seed)
+    return (~held).astype(np.float32), held.astype(np.float32)
+
+
+def _drawn(candidates: np.ndarray, fraction: float, n_calib: int, seed: int) -> np.ndarray:
+    """A fraction of the true elements, drawn at random."""
     if not 0 < fraction < 1:
         raise ValueError(
             f"hold_out: `fraction` must be between 0 and 1, got {fraction}. 0.1 is usual."
         )
-    sampled = np.asarray(mask) > 0
-    outside = sampled.copy()
-    outside[tuple(centre(n, n_calib) for n in mask.shape)] = False
-    candidates = np.flatnonzero(outside)
-    n_held = round(fraction * candidates.size)
+    where = np.flatnonzero(candidates)
+    n_held = round(fraction * where.size)
     if n_held == 0:
         raise ValueError(
             f"hold_out: `mask` must have samples outside the central {n_calib} of each axis to "
-            f"hold {fraction:g} of them, got {candidates.size}. Hold a larger fraction."
+            f"hold {fraction:g} of them, got {where.size}. Hold a larger fraction."
         )
-    chosen = np.random.default_rng(seed).choice(candidates, n_held, replace=False)
-    held = np.zeros(mask.shape, bool)
-    held.flat[chosen] = True
-    return (sampled & ~held).astype(np.float32), held.astype(np.float32)
+    held = np.zeros(candidates.shape, bool)
+    held.flat[np.random.default_rng(seed).choice(where, n_held, replace=False)] = True
+    return held
 
 
-def holdout_error(
-    recon: Recon, y: Tensor, maps: Tensor, kept: Tensor, held: Tensor, n_space: int = 2
-) -> float:
-    """Relative error ‖M_h (A x̂ - y)‖₂ / ‖M_h y‖₂ of held-out samples, with x̂ from the kept ones.
+def holdout_error(recon: Recon, given: Part, wanted: Part) -> float:
+    """Relative error ‖A x̂ - y‖₂ / ‖y‖₂ of the wanted samples, with x̂ from the given ones.
 
     Args:
         recon: Reconstruction to judge.
-        y: All measurements (batch, coil, *frames, *space).
-        maps: Coil maps (batch, [set,] coil, *frames, *space).
-        kept: Mask of the samples to reconstruct from (*frames, *space).
-        held: Mask of the samples to predict.
-        n_space: Number of spatial axes.
+        given: Samples to reconstruct from.
+        wanted: Samples to predict; see `splitting.restrict`.
     """
-    frames, sets = y.ndim - 2 - n_space, maps.ndim > y.ndim
-    A = CartesianMRI(maps, kept, n_space, frames, sets)
     with torch.no_grad():
-        x_hat = recon(y * kept, A)
-        error = A.replace(mask=held)(x_hat) - y * held
-        return float(torch.linalg.vector_norm(error) / torch.linalg.vector_norm(y * held))
-
-
-def best_lam_by_holdout(
-    y: Tensor, maps: Tensor, kept: Tensor, held: Tensor, n_space: int = 2
-) -> tuple[float, float]:
-    """λ of CG-SENSE that predicts held-out samples best, and its error; see `holdout_error`."""
-    return minimise_over_lam(lambda lam: holdout_error(CGSense(lam), y, maps, kept, held, n_space))
+        error = wanted.A(recon(*given)) - wanted.y
+        return float(torch.linalg.vector_norm(error) / torch.linalg.vector_norm(wanted.y))
 
 
 def minimise_over_lam(

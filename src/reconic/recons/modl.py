@@ -29,6 +29,7 @@ class MoDL(Recon):
         start: First image: the adjoint Aᴴy, or cgsense with a small, learned λ of its own.
         checkpointing: Whether to keep only the image after each pass for back-propagation and to
             compute the rest again: memory of one pass, up to half more time.
+        precondition: Whether CG is preconditioned; see `CGSense`.
 
     References:
         Aggarwal et al., MoDL, IEEE TMI 38:394 (2019), Eqs. 8-11, Fig. 1.
@@ -44,6 +45,7 @@ class MoDL(Recon):
         share_lam: bool = True,
         start: Literal["adjoint", "cgsense"] = "adjoint",
         checkpointing: bool = False,
+        precondition: bool = False,
     ) -> None:
         super().__init__()
         if n_unrolls < 1:
@@ -51,10 +53,14 @@ class MoDL(Recon):
         self.n_unrolls = n_unrolls
         self.checkpointing = checkpointing
         self.denoise = Denoise(network)
+
+        def consistency(lam: float) -> DataConsistency:
+            return DataConsistency(lam, cg_iter, cg_tol, precondition=precondition)
+
         self.consistency = nn.ModuleList(
-            DataConsistency(lam, cg_iter, cg_tol) for _ in range(1 if share_lam else n_unrolls)
+            consistency(lam) for _ in range(1 if share_lam else n_unrolls)
         )
-        self.start = DataConsistency(lam / 5, cg_iter, cg_tol) if start == "cgsense" else None
+        self.start = consistency(lam / 5) if start == "cgsense" else None
 
     def reconstruct(self, problem: Problem) -> Tensor:
         x = problem.adjoint

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from reconic._array import ifftc
 from reconic.operator import LinearSystem
 from reconic.recons.base import typical_magnitude
-from reconic.systems import CartesianMRI
+from reconic.systems import CartesianMRI, NonCartesianMRI
 
 __all__ = ["SensitivityNetwork"]
 
@@ -22,7 +22,8 @@ class SensitivityNetwork(nn.Module):
     Args:
         network: Complex in, complex out, of one channel; sees one coil at a time.
         n_calib: Side of the centre of k-space that makes the low-resolution images, in samples; its
-            edges are tapered. Best at most what is fully sampled.
+            edges are tapered. Best at most what is fully sampled. Where samples lie on no grid it
+            is the diameter, and the images are gridded: data should have density weights.
 
     References:
         Sriram et al., End-to-end variational networks, MICCAI (2020), Sec. 3 (sensitivity map
@@ -36,21 +37,22 @@ class SensitivityNetwork(nn.Module):
         self.network = network
         self.n_calib = n_calib
 
-    def forward(self, y: Tensor, A: LinearSystem) -> CartesianMRI:
+    def forward(self, y: Tensor, A: LinearSystem) -> CartesianMRI | NonCartesianMRI:
         """`A` with estimated maps in place of its own, of which only the shape counts.
 
         Args:
-            y: k-space (batch, coil, *frames, *space).
+            y: k-space (batch, *A.out_shape).
             A: Its system, with one set of maps.
 
         Raises:
-            TypeError: If `A` is not a CartesianMRI.
+            TypeError: If `A` is neither a CartesianMRI nor a NonCartesianMRI.
             ValueError: If `A` has sets of maps.
         """
-        if not isinstance(A, CartesianMRI):
+        if not isinstance(A, CartesianMRI | NonCartesianMRI):
             raise TypeError(
-                f"SensitivityNetwork: `A` must be CartesianMRI, got {type(A).__name__}. Other "
-                "systems have no maps to estimate; leave the sensitivity network out."
+                "SensitivityNetwork: `A` must be CartesianMRI or NonCartesianMRI, got "
+                f"{type(A).__name__}. Other systems have no maps to estimate; leave the "
+                "sensitivity network out."
             )
         if A.sets:
             raise ValueError(
@@ -64,25 +66,42 @@ class SensitivityNetwork(nn.Module):
         maps = coils * power.clamp_min(torch.finfo(power.dtype).tiny).rsqrt()
         estimated = A.replace(maps=maps)
         same = estimated.in_shape == A.in_shape
-        return estimated if same else A.replace(maps=maps.expand_as(y))
+        return estimated if same else A.replace(maps=maps.expand(*y.shape[:2], *A.in_shape))
 
-    def _low_resolution(self, y: Tensor, A: CartesianMRI) -> Tensor:
+    def _low_resolution(self, y: Tensor, A: CartesianMRI | NonCartesianMRI) -> Tensor:
         """Images (batch, coil, 1, …, *space) of unit scale, from the mean over frames."""
-        axes = tuple(range(-A.n_space, 0))
         frames = tuple(range(-A.n_space - A.n_frame_axes, -A.n_space))
-        if frames:
-            n_sampled = (y != 0).sum(frames, keepdim=True)
-            y = y.sum(frames, keepdim=True) / n_sampled.clamp_min(1)
-        for axis in axes:
-            y = y * _taper(y, axis, self.n_calib)
-        low = ifftc(y, axes)
+        if isinstance(A, NonCartesianMRI):
+            low = _gridded(y, A, frames, self.n_calib)
+        else:
+            low = _fourier(y, A, frames, self.n_calib)
         scale = typical_magnitude(low, low.ndim - 1)
         return low / scale.reshape(-1, *(1,) * (low.ndim - 1))
 
 
-def _taper(y: Tensor, axis: int, n_calib: int) -> Tensor:
-    """cos² window over the central `n_calib` samples of an axis."""
-    n = y.shape[axis]
-    distance = (torch.arange(n, device=y.device) - n // 2) / (n_calib + 1)
-    window = torch.where(distance.abs() < 0.5, torch.cos(torch.pi * distance).square(), 0.0)
-    return window.to(y.real.dtype).reshape(-1, *(1,) * (-axis - 1))
+def _fourier(y: Tensor, A: CartesianMRI, frames: tuple[int, ...], n_calib: int) -> Tensor:
+    """Images of the coils from the centre of their Cartesian k-space."""
+    axes = tuple(range(-A.n_space, 0))
+    if frames:
+        n_sampled = (y != 0).sum(frames, keepdim=True)
+        y = y.sum(frames, keepdim=True) / n_sampled.clamp_min(1)
+    for axis in axes:
+        n = y.shape[axis]
+        window = _taper(torch.arange(n, device=y.device) - n // 2, n_calib)
+        y = y * window.to(y.real.dtype).reshape(-1, *(1,) * (-axis - 1))
+    return ifftc(y, axes)
+
+
+def _gridded(y: Tensor, A: NonCartesianMRI, frames: tuple[int, ...], n_calib: int) -> Tensor:
+    """Images of the coils from the samples around the centre, by the adjoint without maps."""
+    space = A.in_shape[len(A.in_shape) - A.n_space :]
+    plain = A.replace(maps=A.maps.new_ones(1, *(1 for _ in frames), *space))
+    y = y * _taper(A.radius(y), n_calib)
+    low = torch.stack([plain.adjoint(coil) for coil in y.split(1, dim=1)], dim=1)
+    return low.mean(frames, keepdim=True) if frames else low
+
+
+def _taper(distance: Tensor, n_calib: int) -> Tensor:
+    """cos² window over the central `n_calib` samples, of their distance from the centre."""
+    t = distance / (n_calib + 1)
+    return torch.where(t.abs() < 0.5, torch.cos(torch.pi * t).square(), 0.0)

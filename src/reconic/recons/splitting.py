@@ -40,6 +40,7 @@ def split(
     n_calib: int = 0,
     n_space: int = 2,
     generator: torch.Generator | None = None,
+    n_whole: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Draw the samples to hold out, all with the same probability, and keep the others.
 
@@ -47,10 +48,13 @@ def split(
         y: Measurements (batch, *A.out_shape).
         A: Forward model.
         fraction: Probability of a sample to be held out.
-        n_calib: Side of the centre of the last `n_space` axes that is always kept, in samples;
-            axes of which the sampling does not depend have no centre.
+        n_calib: Side of the centre that is always kept, in samples: what `A.radius` has within
+            half of it, or else of the last `n_space` axes, where axes of which the sampling does
+            not depend have no centre.
         n_space: Number of space axes.
         generator: Source of randomness, on the CPU; None takes torch's global one.
+        n_whole: Number of the last axes whose samples, the centre aside, are held out or kept
+            together: 1 for whole spokes (spoke, readout).
 
     Returns:
         Weights `kept` and `held`, 0 or 1, that broadcast against y, one split for each sample of
@@ -67,8 +71,13 @@ def split(
     sampled = (A.sampling(y) > 0).to(y.real.dtype)
     core = tuple(sampled.shape[-len(A.out_shape) :])
     shape = (len(y), *(core if max(core) > 1 else A.out_shape))
-    held = (torch.rand(shape, generator=generator) < fraction).to(sampled)
-    held[(..., *(centre(n, n_calib) for n in shape[-n_space:]))] = 0
+    drawn = (*shape[: len(shape) - n_whole], *(1,) * n_whole)
+    held = (torch.rand(drawn, generator=generator) < fraction).expand(shape).to(sampled)
+    radius = A.radius(y)
+    if radius is None:
+        held[(..., *(centre(n, n_calib) for n in shape[-n_space:]))] = 0
+    else:
+        held = held * (radius > n_calib / 2)
     return sampled * (1 - held), sampled * held
 
 

@@ -34,6 +34,8 @@ class ZeroShot(Recon):
         patience: Looks without an improvement after which training stops.
         n_space: Number of space axes.
         seed: Seed of the splits.
+        n_whole: Number of the last axes of y that are in one part together: 1 for the samples of a
+            spoke, with data of the axes (spoke, readout).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -58,6 +60,7 @@ class ZeroShot(Recon):
         patience: int = 5,
         n_space: int = 2,
         seed: int = 0,
+        n_whole: int = 0,
     ) -> None:
         super().__init__()
         if not 0 < fraction < 1 or not 0 < holdout < 1 or n_splits < 1:
@@ -73,6 +76,7 @@ class ZeroShot(Recon):
         self.n_calib = n_calib
         self.n_space = n_space
         self.seed = seed
+        self.n_whole = n_whole
 
     def reconstruct(self, problem: Problem) -> Tensor:
         return fit_each(problem, self._fit)
@@ -109,5 +113,5 @@ class ZeroShot(Recon):
     def _split(
         self, y: Tensor, A: LinearSystem, fraction: float, generator: torch.Generator
     ) -> tuple[Part, Part]:
-        kept, held = split(y, A, fraction, self.n_calib, self.n_space, generator)
+        kept, held = split(y, A, fraction, self.n_calib, self.n_space, generator, self.n_whole)
         return restrict(y, A, kept), restrict(y, A, held)

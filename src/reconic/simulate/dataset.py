@@ -1,4 +1,4 @@
-"""Example data sets in DeepInPy's HDF5 layout, the same bit for bit however they are made."""
+"""Example data sets in HDF5 files, the same bit for bit however they are made."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -20,11 +21,14 @@ from tqdm import tqdm
 
 from reconic._array import Array
 from reconic.simulate.example import random_example
+from reconic.simulate.noncartesian import SAMPLINGS
 from reconic.simulate.sources import SPLITS
 from reconic.simulate.volumes import load_volume
 
 _log = logging.getLogger(__name__)
 _VERSION = 1  # of what the examples look like: raise it when the same settings give other data
+_TEST_ACCELERATION = 4.0
+_CARTESIAN = ("accelerations",)  # of a recipe, what says nothing about a trajectory
 _AHEAD = 4  # examples per process that may wait to be written
 
 
@@ -44,6 +48,8 @@ class Recipe:
         plain: Fraction of the heads that show the volume as it is; the others get a random
             contrast, scalp, texture and spots.
         seed: Seed of the whole data set.
+        trajectory: ``"cartesian"``, or one of `SAMPLINGS`, to which accelerations are nothing.
+        spokes: Number of spokes, interleaves or petals of that trajectory.
     """
 
     source: str = "mni152"
@@ -55,6 +61,8 @@ class Recipe:
     noise: tuple[float, float] = (0.01, 0.05)
     plain: float = 0.8
     seed: int = 0
+    trajectory: str = "cartesian"
+    spokes: int = 32
 
     def example(self, index: int) -> dict[str, Array]:
         """Simulate the example of that index alone; see `random_example`."""
@@ -69,11 +77,15 @@ class Recipe:
             acceleration=self.accelerations,
             noise=self.noise,
             plain=self.plain,
+            trajectory=self.trajectory,
+            spokes=self.spokes,
         )
 
     def settings(self, n: int) -> dict[str, object]:
         """Return what a file of `n` examples is to record, ready for JSON."""
         values = json.loads(json.dumps(dataclasses.asdict(self)))
+        for name in ("trajectory", "spokes") if self.trajectory == "cartesian" else _CARTESIAN:
+            del values[name]
         if (path := Path(self.source).expanduser()).is_file():
             values["source"] = path.name
             values["source_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -92,8 +104,10 @@ def make_dataset(
     photos: float = 0.25,
     plain: float = 0.8,
     noise: tuple[float, float] = (0.01, 0.05),
-    test_acceleration: float = 4.0,
+    test_acceleration: float = _TEST_ACCELERATION,
     test_noise: float = 0.03,
+    trajectory: Literal["cartesian", "radial", "radial-linear", "spiral", "rosette"] = "cartesian",
+    spokes: int = 32,
     seed: int = 0,
     overwrite: bool = False,
     processes: int | None = None,
@@ -109,7 +123,10 @@ def make_dataset(
 
     The files hold, with the example first: ``imgs (n, ny, nx)``, ``maps`` and ``ksp (n, coil, ny,
     nx)``, complex64, missing coils being zero; ``masks (n, ny, nx)`` and ``noise_std (n,)``,
-    float32; and the settings as JSON in the attribute ``settings``.
+    float32; and the settings as JSON in the attribute ``settings``. With a trajectory they are of
+    the same images, coils and noise levels; ``ksp (n, coil, spoke, readout)``, and in place of the
+    masks there are ``traj (n, spoke, readout, 2)`` in rad/voxel and the density weights ``dcf (n,
+    spoke, readout)``, float32: arrays of `NonCartesianMRI` with ``n_sample_axes=2``.
 
     Args:
         out: Folder to write to; made if missing.
@@ -126,6 +143,10 @@ def make_dataset(
             relative to the brightest pixel.
         test_acceleration: Acceleration of the validation and test examples.
         test_noise: Standard deviation of their noise, relative to the brightest pixel.
+        trajectory: Masks on a ``"cartesian"`` grid; or radial spokes in golden-angle order, linear
+            order, spirals of variable density, or rosettes, each turned by a random angle.
+        spokes: Number of spokes, interleaves or petals of every example; accelerations are of
+            masks alone.
         seed: The same seed gives the same files.
         overwrite: Replace a file that was made with other settings.
         processes: Number of processes; the number of cores if None, and 1 starts none.
@@ -140,9 +161,12 @@ def make_dataset(
         ImportError: If a package that holds the images is not installed.
     """
     _check(shape, coils, accelerations, photos, plain, noise, test_acceleration, test_noise)
+    _check_trajectory(trajectory, spokes, accelerations, test_acceleration)
     folder = Path(out)
     counts = {s: n for s, n in zip(SPLITS, (n_train, n_val, n_test), strict=True) if n > 0}
-    training = Recipe(source, "train", shape, coils, accelerations, photos, noise, plain, seed)
+    training = Recipe(
+        source, "train", shape, coils, accelerations, photos, noise, plain, seed, trajectory, spokes
+    )
     held_out = dataclasses.replace(
         training,
         accelerations=(test_acceleration, test_acceleration),
@@ -182,12 +206,12 @@ def write_examples(
     try:
         with h5py.File(partial, "w") as file:
             file.attrs["settings"] = json.dumps(recipe.settings(n))
-            datasets = _create(file, n, recipe.coils[1], recipe.shape)
+            datasets = _create(file, n, recipe)
             bar = tqdm(examples, total=n, desc=f"simulate {recipe.split}", disable=not progress)
             for index, example in enumerate(bar):
                 for key, values in example.items():
                     target = datasets[key]
-                    if values.ndim == 3:
+                    if key in ("maps", "ksp"):  # coils that are missing stay zero
                         target[index, : values.shape[0]] = values
                     else:
                         target[index] = values
@@ -197,12 +221,20 @@ def write_examples(
     _log.info("wrote %s: %d examples, %.0f MB", path, n, path.stat().st_size / 1e6)
 
 
-def _create(file: h5py.File, n: int, n_coils: int, shape: tuple[int, int]) -> dict:
+def _create(file: h5py.File, n: int, recipe: Recipe) -> dict[str, h5py.Dataset]:
+    """Empty data sets for n examples, by the name of an example's array."""
+    shape, n_coils = recipe.shape, recipe.coils[1]
+    if recipe.trajectory == "cartesian":
+        sampled, sampling = shape, {"mask": ("masks", shape, np.float32)}
+    else:
+        traj = SAMPLINGS[recipe.trajectory](recipe.spokes, max(shape), 0.0).shape
+        sampled = traj[:-1]
+        sampling = {"traj": ("traj", traj, np.float32), "dcf": ("dcf", sampled, np.float32)}
     layout = {
         "img": ("imgs", shape, np.complex64),
         "maps": ("maps", (n_coils, *shape), np.complex64),
-        "mask": ("masks", shape, np.float32),
-        "ksp": ("ksp", (n_coils, *shape), np.complex64),
+        **sampling,
+        "ksp": ("ksp", (n_coils, *sampled), np.complex64),
     }
     datasets = {
         key: file.create_dataset(name, (n, *size), dtype, chunks=(1, *size), shuffle=True,
@@ -288,3 +320,26 @@ def _check(
     for name, fraction in {"photos": photos, "plain": plain}.items():
         if not 0 <= fraction <= 1:
             raise ValueError(f"{where}: `{name}` must be between 0 and 1, got {fraction}.")
+
+
+def _check_trajectory(
+    trajectory: str, spokes: int, accelerations: tuple[float, float], test_acceleration: float
+) -> None:
+    if trajectory != "cartesian" and trajectory not in SAMPLINGS:
+        raise ValueError(
+            f"make_dataset: `trajectory` must be cartesian, {', '.join(SAMPLINGS)}, got "
+            f"{trajectory!r}."
+        )
+    if spokes < 1:
+        raise ValueError(f"make_dataset: `spokes` must be at least 1, got {spokes}.")
+    defaults = Recipe.accelerations, _TEST_ACCELERATION
+    if trajectory != "cartesian" and (tuple(accelerations), test_acceleration) != defaults:
+        raise ValueError(
+            "make_dataset: `accelerations` and `test_acceleration` must be left out for a "
+            f"trajectory, got {accelerations} and {test_acceleration}. Give `spokes`."
+        )
+    if trajectory == "cartesian" and spokes != Recipe.spokes:
+        raise ValueError(
+            f"make_dataset: `spokes` must be left out for Cartesian masks, got {spokes}. Give "
+            "`accelerations`, or a `trajectory`."
+        )

@@ -12,6 +12,7 @@ from reconic.simulate.anatomy import head_slice, plain_slice, sagittal_head
 from reconic.simulate.coils import coil_maps
 from reconic.simulate.masks import poisson_disc, uniform_1d, variable_density_1d
 from reconic.simulate.noise import complex_noise
+from reconic.simulate.noncartesian import random_sampling, sample
 from reconic.simulate.phase import random_phase
 from reconic.simulate.photographs import photograph
 from reconic.simulate.sources import PHOTOGRAPHS
@@ -35,6 +36,8 @@ def random_example(
     acceleration: tuple[float, float] = (3.0, 9.0),
     noise: tuple[float, float] = (0.01, 0.05),
     plain: float = 0.8,
+    trajectory: str = "cartesian",
+    spokes: int = 32,
 ) -> dict[str, Array]:
     """Simulate one undersampled multi-coil measurement, with everything about it drawn at random.
 
@@ -51,11 +54,15 @@ def random_example(
             pixel; drawn evenly on a logarithmic scale.
         plain: Fraction of the heads that show the volume as it is; the others get a random
             contrast, scalp, texture and spots.
+        trajectory: ``"cartesian"``, or one of `SAMPLINGS`, to which `acceleration` is nothing.
+        spokes: Number of spokes, interleaves or petals of that trajectory.
 
     Returns:
         ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64; ``mask
         (ny, nx)``, float32; ``noise_std``, the standard deviation of the complex noise in `ksp`.
         ``ksp = mask * (F(maps * img) + noise)`` with the centred orthonormal transform.
+        With a trajectory ``ksp (coil, spoke, readout)``, and in place of the mask ``traj (spoke,
+        readout, 2)`` in rad/voxel and the density weights ``dcf (spoke, readout)``, float32.
     """
     scale = np.float32(10 ** rng.uniform(-0.5, 0.5))
     magnitude = _image(rng, shape, source, split, photos, plain)
@@ -65,14 +72,19 @@ def random_example(
     maps = coil_maps(shape, n_coils, rng, support=support)
     if support is not None:
         image = image * support
-    mask = random_mask(shape, rng, acceleration)
+    if trajectory == "cartesian":
+        sampled: dict[str, Array] = {"mask": random_mask(shape, rng, acceleration)}
+        ksp = fftc(maps * image, (-2, -1))
+    else:
+        sampled = random_sampling(trajectory, shape, spokes, rng)
+        ksp = sample(maps * image, sampled["traj"])
     sigma = float(scale * np.exp(rng.uniform(*np.log(noise))))
-    ksp = fftc(maps * image, (-2, -1)) + complex_noise(maps.shape, sigma, rng)
+    ksp = ksp + complex_noise(ksp.shape, sigma, rng)
     return {
         "img": image.astype(np.complex64),
         "maps": maps,
-        "mask": mask,
-        "ksp": (mask * ksp).astype(np.complex64),
+        **sampled,
+        "ksp": (sampled.get("mask", 1) * ksp).astype(np.complex64),
         "noise_std": np.float32(sigma),
     }
 

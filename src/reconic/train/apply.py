@@ -3,106 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from reconic.calibrate import espirit
-from reconic.io import Measurement, read_cfl, read_kspace, sampling_mask
-from reconic.recons import CGSense, Recon
-from reconic.recons.holdout import hold_out, holdout_error, minimise_over_lam
-from reconic.systems import CartesianMRI
+from reconic.io import Measurement, read_kspace, read_trajectory, sampling_mask, with_trajectory
+from reconic.io.trajectory import Unit, covered_shape, in_radians
+from reconic.train.coil_maps import estimate_maps, estimate_noncartesian_maps, read_maps
 from reconic.train.methods import find_method
+from reconic.train.scan import Reconstruction, Scan, cartesian_scan, noncartesian_scan
 
-__all__ = ["Reconstruction", "Scan", "apply_method", "estimate_maps", "reconstruct_file"]
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """One method's image of a scan.
-
-    Attributes:
-        name: Method, as figures and tables call it.
-        x: Image ([frames,] [nz,] ny, nx), complex64.
-        lam: λ that the method used, None if it has none.
-        holdout: Relative error of held-out samples, NaN if none were held out.
-    """
-
-    name: str
-    x: np.ndarray
-    lam: float | None
-    holdout: float
-
-
-class Scan:
-    """Measured k-space with coil maps, and a split of its samples to judge methods by.
-
-    Args:
-        ksp: k-space (coil, [frames,] [nz,] ny, nx), complex64.
-        maps: Coil maps ([set,] coil, …) that fit it.
-        mask: Sampling mask, the axes of `ksp` after the coils.
-        n_space: Number of spatial axes.
-        holdout: Fraction of the samples outside the centre to hold out; 0 holds none.
-        n_calib: Side of the centre, none of which is held out.
-        seed: Seed of the choice.
-    """
-
-    def __init__(
-        self,
-        ksp: np.ndarray,
-        maps: np.ndarray,
-        mask: np.ndarray,
-        n_space: int = 2,
-        holdout: float = 0.1,
-        n_calib: int = 24,
-        seed: int = 0,
-    ) -> None:
-        self.y = torch.from_numpy(ksp)[None]
-        self.maps = torch.from_numpy(maps)[None]
-        self.mask = torch.from_numpy(mask)
-        self.n_space = n_space
-        frames = self.y.ndim - 2 - n_space
-        self.A = CartesianMRI(self.maps, self.mask, n_space, frames, self.maps.ndim > self.y.ndim)
-        self.split: tuple[Tensor, Tensor] | None = None
-        if holdout > 0:
-            kept, held = hold_out(mask, holdout, n_calib, seed)
-            self.split = torch.from_numpy(kept), torch.from_numpy(held)
-
-    def best_lam(self, make: Callable[[float], Recon] = CGSense) -> float:
-        """λ of a recon, CG-SENSE if none is given, that predicts the held-out samples best.
-
-        Raises:
-            ValueError: If no samples are held out.
-        """
-        if self.split is None:
-            raise ValueError(
-                "Scan: `holdout` must be positive to choose λ by held-out samples, got 0. "
-                "Give λ as a number, or hold some samples out."
-            )
-        kept, held = self.split
-
-        def cost(lam: float) -> float:
-            return holdout_error(make(lam), self.y, self.maps, kept, held, self.n_space)
-
-        return minimise_over_lam(cost)[0]
-
-    def reconstruct(self, name: str, recon: Recon) -> Reconstruction:
-        """Image from all samples, and the error of the held-out ones if they are not used."""
-        recon = recon.eval()
-        with torch.no_grad():
-            x = recon(self.y, self.A)[0]
-        lam = recon.report.get("lam")
-        error = math.nan
-        if self.split is not None:
-            error = holdout_error(recon, self.y, self.maps, *self.split, self.n_space)
-        if self.A.sets:
-            x = _combined(x)
-        return Reconstruction(name, x.numpy(), None if lam is None else float(lam), error)
+__all__ = ["apply_method", "reconstruct_file", "unique_names"]
 
 
 def reconstruct_file(
@@ -110,6 +23,9 @@ def reconstruct_file(
     method: str = "cgsense",
     lam: float | Literal["auto"] = "auto",
     maps: str | None = None,
+    traj: str | None = None,
+    shape: str | None = None,
+    traj_unit: Unit | None = None,
     n_maps: int = 1,
     n_calib: int | None = None,
     n_space: int | None = None,
@@ -120,37 +36,138 @@ def reconstruct_file(
     """Reconstruct measured k-space by one or more methods.
 
     Args:
-        ksp: k-space: .npy (coil, [frames,] [nz,] ny, nx), BART's .cfl, or DeepInPy's HDF5.
+        ksp: k-space: .npy (coil, [frames,] [nz,] ny, nx), BART's .cfl, or DeepInPy's HDF5; with a
+            trajectory (coil, [frames,] [partition,] [spoke,] sample).
         method: Methods with commas between: zerofilled; cgsense; wavelet (compressed sensing);
             zeroshot or dip (networks fitted to this scan); the folder of a training run; a JSON or
             YAML file with a recon that needs no training.
         lam: λ of cgsense and wavelet; auto takes the one that predicts held-out samples best.
         maps: Coil maps: a .npy or .cfl file, or espirit to estimate them even if there are some.
+        traj: Trajectory of non-Cartesian k-space: .npy ([frame,] [spoke,] sample, n), ordered as
+            space is, or BART's .cfl; an HDF5 file may hold it as traj, and weights as dcf.
+        shape: Shape of the image with a trajectory, as ny,nx or nz,ny,nx; by default that of maps
+            or of a true image in the file, or what a trajectory in 1/fov covers.
+        traj_unit: Unit of the trajectory; by default rad/voxel, and 1/fov for .cfl.
         n_maps: Sets of maps for ESPIRiT.
         n_calib: Side of the calibration centre; by default what is fully sampled, up to 24.
-        n_space: Number of spatial axes; by default all axes after the coils.
+        n_space: Number of spatial axes of Cartesian k-space; by default all axes after the coils.
         index: Which example of an HDF5 file.
-        holdout: Fraction of the samples outside the centre to judge by; 0 judges nothing.
+        holdout: Fraction of the samples outside the centre, or of spokes, to judge by; 0 judges
+            nothing.
         seed: Seed of the held-out samples, and of networks fitted to the scan.
 
     Returns:
-        What was read, and the reconstructions by name, the zero-filled image first.
+        What was read, and the reconstructions by name, the zero-filled image first; that of a
+        trajectory is gridded.
     """
     names = [name.strip() for name in method.split(",") if name.strip()]
     for name in names:
         find_method(name)  # a misspelt one is better told before the work starts
     scan = read_kspace(ksp, index)
-    mask = scan.mask if scan.mask is not None else sampling_mask(scan.ksp)
-    n_space = scan.ksp.ndim - 1 if n_space is None else n_space
-    coil_maps = scan.maps if maps is None else None
-    if maps is not None and maps != "espirit":
-        coil_maps = _read_maps(maps, scan.ksp.shape)
-    if coil_maps is None:
-        coil_maps = estimate_maps(scan.ksp, mask, n_maps, n_calib, n_space)
-    problem = Scan(scan.ksp, coil_maps, mask, n_space, holdout, n_calib or 24, seed)
+    if traj is not None or scan.traj is not None:
+        if n_space is not None:
+            raise ValueError(
+                f"recon: `n_space` must be left out with a trajectory, got {n_space}. `shape` "
+                "tells the axes of space."
+            )
+        scan, size = _placed(scan, traj, _sizes(shape), traj_unit)
+        problem = _noncartesian(scan, size, maps, n_maps, n_calib, holdout, seed)
+    elif shape is not None or traj_unit is not None:
+        raise ValueError(
+            "recon: `traj` must be given with `shape` or `traj_unit`, got none. Leave them out for "
+            "Cartesian k-space."
+        )
+    else:
+        problem = _cartesian(scan, n_space, maps, n_maps, n_calib, holdout, seed)
     wanted = ["zerofilled", *(name for name in names if name != "zerofilled")]
     value = None if lam == "auto" else lam
     return scan, unique_names(apply_method(problem, name, value, seed) for name in wanted)
+
+
+def _cartesian(
+    scan: Measurement,
+    n_space: int | None,
+    maps: str | None,
+    n_maps: int,
+    n_calib: int | None,
+    holdout: float,
+    seed: int,
+) -> Scan:
+    mask = scan.mask if scan.mask is not None else sampling_mask(scan.ksp)
+    n_space = scan.ksp.ndim - 1 if n_space is None else n_space
+    coil_maps = _known_maps(scan, maps, scan.ksp.shape)
+    if coil_maps is None:
+        coil_maps = estimate_maps(scan.ksp, mask, n_maps, n_calib, n_space)
+    return cartesian_scan(scan.ksp, coil_maps, mask, n_space, holdout, n_calib or 24, seed)
+
+
+def _noncartesian(
+    scan: Measurement,
+    shape: tuple[int, ...],
+    maps: str | None,
+    n_maps: int,
+    n_calib: int | None,
+    holdout: float,
+    seed: int,
+) -> Scan:
+    traj = scan.traj
+    assert traj is not None
+    frames = (1,) * max(traj.ndim - 3, 0)
+    coil_maps = _known_maps(scan, maps, (len(scan.ksp), *frames, *shape))
+    if coil_maps is None:
+        coil_maps = estimate_noncartesian_maps(scan.ksp, traj, shape, n_maps, n_calib)
+    if coil_maps.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"recon: `shape` must be that of the coil maps, {coil_maps.shape}, got {shape}. Leave "
+            "it out, or give --maps espirit."
+        )
+    return noncartesian_scan(
+        scan.ksp, coil_maps, traj, scan.dcf, len(shape), holdout, n_calib or 24, seed
+    )
+
+
+def _placed(
+    scan: Measurement, path: str | None, shape: tuple[int, ...] | None, unit: Unit | None
+) -> tuple[Measurement, tuple[int, ...]]:
+    """The scan with its trajectory in rad/voxel, and the shape of space."""
+    if path is not None:
+        traj, own = read_trajectory(path)
+        dcf = None
+    else:
+        traj, own, dcf = np.asarray(scan.traj), "rad/voxel", scan.dcf
+    known = scan.reference if scan.maps is None else scan.maps
+    if shape is None and known is not None:
+        n_space = traj.shape[-1] + max(scan.ksp.ndim - traj.ndim, 0)  # with an axis of partitions
+        shape = known.shape[-n_space:]
+    if shape is None and (unit or own) == "1/fov":
+        shape = covered_shape(traj)
+    if shape is None:
+        raise ValueError(
+            "recon: `shape` must be given with this trajectory, got none. Give the shape of the "
+            "image as --shape ny,nx."
+        )
+    scan = with_trajectory(scan, in_radians(traj, shape, unit or own), dcf)
+    return scan, shape
+
+
+def _sizes(shape: str | None) -> tuple[int, ...] | None:
+    """Numbers of "ny,nx"."""
+    if shape is None:
+        return None
+    words = [word.strip() for word in shape.strip("()[] ").split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ValueError(
+            f"recon: `shape` must be positive numbers with commas between, got {shape!r}. Give it "
+            "as ny,nx."
+        )
+    return tuple(map(int, words))
+
+
+def _known_maps(scan: Measurement, maps: str | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Maps from a file that is named, or else from the scan's; None if they are to be estimated."""
+    if maps is None:
+        return scan.maps
+    return None if maps == "espirit" else read_maps(maps, shape)
 
 
 def apply_method(
@@ -165,43 +182,13 @@ def apply_method(
             held-out samples best.
         seed: Seed of networks that are fitted to the scan.
     """
-    n_core = len(scan.A.in_shape)
+    channels = math.prod(scan.A.in_shape[: -scan.n_space])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        found = find_method(
-            method, scan.n_space, math.prod(scan.A.in_shape[: n_core - scan.n_space])
-        )
+        found = find_method(method, scan.n_space, channels)
         if found.tunes and lam is None:
             lam = scan.best_lam(found.make)
         return scan.reconstruct(found.title, found.make(math.nan if lam is None else lam))
-
-
-def estimate_maps(
-    ksp: np.ndarray, mask: np.ndarray, n_maps: int = 1, n_calib: int | None = None, n_space: int = 2
-) -> np.ndarray:
-    """Coil maps by ESPIRiT, shared by all frames, which are averaged for it.
-
-    Args:
-        ksp: k-space (coil, [frames,] *space).
-        mask: Sampling mask ([frames,] *space).
-        n_maps: Sets of maps.
-        n_calib: Side of the calibration centre; None takes what is fully sampled, up to 24.
-        n_space: Number of spatial axes.
-
-    Returns:
-        Maps ([set,] coil, [1,] *space), complex64.
-    """
-    n_frames = mask.ndim - n_space
-    axes = tuple(range(n_frames))
-    mean = ksp.sum(tuple(a + 1 for a in axes)) / np.maximum(mask.sum(axes), 1) if axes else ksp
-    mean = torch.from_numpy(np.asarray(mean, np.complex64))
-    maps = espirit(mean, n_calib, n_maps=n_maps, n_space=n_space).numpy()
-    if not maps.any():
-        raise ValueError(
-            "estimate_maps: ESPIRiT must find maps in the fully sampled centre, got none anywhere. "
-            "The centre may be too small or too noisy; give `maps` from elsewhere."
-        )
-    return np.expand_dims(maps, tuple(range(-n_space - n_frames, -n_space)))
 
 
 def unique_names(found: Iterable[Reconstruction]) -> dict[str, Reconstruction]:
@@ -213,25 +200,3 @@ def unique_names(found: Iterable[Reconstruction]) -> dict[str, Reconstruction]:
             name, n = f"{one.name} {n}", n + 1
         named[name] = one
     return named
-
-
-def _combined(x: Tensor) -> Tensor:
-    """Sets (set, …) as one image: their root sum of squares, with the phase of the first."""
-    return torch.polar(torch.linalg.vector_norm(x, dim=0), x[0].angle())
-
-
-def _read_maps(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Maps ([set,] coil, …) from .npy as they are, or from .cfl without axes of length one."""
-    if Path(path).suffix == ".npy":
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"recon: `maps` must be a file, got {path!r}. Check the path.")
-        maps = np.load(path)
-    else:
-        maps = read_cfl(path)
-        maps = maps.reshape([n for n in maps.shape if n > 1])
-    if maps.shape[-2:] != shape[-2:] or maps.ndim not in (len(shape), len(shape) + 1):
-        raise ValueError(
-            f"recon: `maps` must have shape ([set,] {', '.join(map(str, shape))}) as k-space has, "
-            f"got {maps.shape}."
-        )
-    return maps.astype(np.complex64)

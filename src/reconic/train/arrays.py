@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from reconic.io.hdf5 import intact
-from reconic.train.files import Handles, example_files
+from reconic.simulate import complex_noise
+from reconic.train.examples import Examples
+from reconic.train.files import example_files
 
-__all__ = ["SystemDataset"]
+__all__ = ["SystemDataset", "SystemFile"]
 
 _NAMES = {"imgs": "x", "ksp": "y"}  # key in a file: in an item
+_COORDINATES = "masks"  # where DeepInPy's files have trajectories, in units of 1 / field of view
 
 
-class SystemDataset(Dataset):
+class SystemDataset(Examples["SystemFile"]):
     """Examples with the keys `ksp` (measurements), `imgs`, and one for each array of a system.
 
     The first axis of each is the example. Item i is a dict of `y`, `x` if there are `imgs`, the
     system's arrays under the names of its fields, and the `index`; complex arrays are complex64,
-    others float32, but x and y are complex64 always.
+    others float32, but x and y are complex64 always. A trajectory `traj`, in rad/voxel, may as in
+    DeepInPy's files be the key `masks`, in SigPy's units, -N/2 to N/2.
 
     Args:
         path: HDF5 file, or a folder of them.
@@ -33,11 +37,15 @@ class SystemDataset(Dataset):
             depends on `seed`, epoch and index alone.
         limit: Largest number of examples to use, from the first on; None uses all.
         seed: Seed of the noise.
+        optional: Which of the arrays a file may be without.
+        coil_axis: Axis of the coils in `maps` of one example, in which those of a batch may differ;
+            None if the system has none. In the measurements it is the first.
 
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If a key is missing; lists those found.
-        ValueError: If a file is broken, or its arrays have different numbers of examples.
+        ValueError: If a file is broken, its arrays have different numbers of examples, or `stdev`
+            or `limit` is out of range.
     """
 
     def __init__(
@@ -47,83 +55,61 @@ class SystemDataset(Dataset):
         stdev: float = 0.0,
         limit: int | None = None,
         seed: int = 0,
+        optional: Collection[str] = (),
+        coil_axis: int | None = None,
     ) -> None:
-        if stdev < 0:
-            raise ValueError(f"SystemDataset: `stdev` must not be negative, got {stdev}.")
-        self.keys = ("ksp", *fields)
-        self.stdev = stdev
-        self.seed = seed
-        self.paths = example_files(path)
-        self.layouts = [self._layout(p) for p in self.paths]
-        self._ends = np.cumsum([shapes["ksp"][0] for shapes in self.layouts])
-        n = int(self._ends[-1])
-        self.n = n if limit is None else min(n, limit)
-        self._handles = Handles()
+        files = [SystemFile(p, fields, optional, coil_axis) for p in example_files(path)]
+        super().__init__(files, stdev, limit, seed)
 
-    def __len__(self) -> int:
-        """Number of examples."""
-        return self.n
+    def _example(
+        self, file: SystemFile, within: int, entropy: tuple[int, int, int]
+    ) -> dict[str, Any]:
+        handle = self._handles(file.path)
+        example = {name: file.read(handle, name, within) for name in file.keys}
+        if self.stdev > 0:
+            rng = np.random.default_rng(entropy)
+            example["y"] = example["y"] + complex_noise(example["y"].shape, self.stdev, rng)
+        return {name: torch.from_numpy(array) for name, array in example.items()}
 
-    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Any]:
-        """Example by index, or by (epoch, index) where the noise changes per epoch.
+
+class SystemFile:
+    """Keys and shapes of a file's examples, checked when made; holds no open file.
+
+    Attributes:
+        path: HDF5 file.
+        keys: Key in the file of each array of an item.
+        n: Number of examples.
+        layout: Shapes of an example's arrays, the number of coils aside.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        fields: Sequence[str],
+        optional: Collection[str] = (),
+        coil_axis: int | None = None,
+    ) -> None:
+        self.path = path
+        with intact("SystemDataset", str(path)), h5py.File(path, "r") as file:
+            found = {k: (v.shape, v.dtype) for k, v in file.items() if isinstance(v, h5py.Dataset)}
+        self.keys = self._find(found, fields, optional)
+        self._check({key: found[key] for key in self.keys.values()})
+        self.shapes = {name: tuple(found[key][0][1:]) for name, key in self.keys.items()}
+        self.n: int = found["ksp"][0][0]
+        coils = {} if coil_axis is None else {"y": 0, "maps": coil_axis}
+        self.layout = tuple(
+            (name, tuple(n for axis, n in enumerate(shape) if axis != coils.get(name)))
+            for name, shape in self.shapes.items()
+        )
+
+    def read(self, file: h5py.File, name: str, index: int) -> np.ndarray:
+        """Array of example `index` from the open file, complex64 or float32.
 
         Raises:
-            IndexError: If there is no such example.
-            ValueError: If the example is damaged, or holds NaN or Inf.
+            ValueError: If it cannot be read, or holds NaN or Inf.
         """
-        epoch, index = item if isinstance(item, tuple) else (0, item)
-        if not -self.n <= index < self.n:
-            raise IndexError(f"SystemDataset: index must be below {self.n}, got {index}.")
-        index %= self.n
-        i = int(np.searchsorted(self._ends, index, side="right"))
-        within = index - int(self._ends[i]) + self.layouts[i]["ksp"][0]
-        file = self._handles(self.paths[i])
-        example = {
-            _NAMES.get(key, key): self._read(file, self.paths[i], key, within)
-            for key in self.layouts[i]
-        }
-        if self.stdev > 0:
-            rng, shape = np.random.default_rng((self.seed, epoch, index)), example["y"].shape
-            noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
-            example["y"] = example["y"] + (noise * (self.stdev / np.sqrt(2))).astype(np.complex64)
-        return {**{k: torch.from_numpy(v) for k, v in example.items()}, "index": index}
-
-    def groups(self) -> np.ndarray:
-        """For each example a number that those share whose arrays have the same shapes."""
-        layouts: dict[Any, int] = {}
-        numbers = [
-            layouts.setdefault(tuple((k, s[1:]) for k, s in shapes.items()), len(layouts))
-            for shapes in self.layouts
-        ]
-        return np.repeat(numbers, [shapes["ksp"][0] for shapes in self.layouts])[: self.n]
-
-    def _layout(self, path: Path) -> dict[str, tuple[int, ...]]:
-        """Shapes by key, after checking that all keys are there and fit."""
-        with intact("SystemDataset", str(path)), h5py.File(path, "r") as file:
-            there = sorted(file)
-            arrays = {k: file.get(k) for k in ("imgs", *self.keys)}
-            found = {
-                k: (v.shape, v.dtype) for k, v in arrays.items() if isinstance(v, h5py.Dataset)
-            }
-        missing = [key for key in self.keys if key not in found]
-        if missing:
-            raise KeyError(
-                f"SystemDataset: {path} must have the keys {', '.join(self.keys)} for this system, "
-                f"got {', '.join(there) or 'none'}. Missing: {', '.join(missing)}."
-            )
-        n = (found["ksp"][0] or ())[:1]
-        for key, (shape, dtype) in found.items():
-            fits = shape and len(shape) >= 2 and shape[:1] == n and 0 not in shape
-            if not fits or dtype.kind not in "cfiub":
-                raise ValueError(
-                    f"SystemDataset: {key!r} in {path} must be numbers of shape (example, …) with "
-                    f"as many examples as 'ksp', {n}, got {shape} of {dtype}. Write all keys for "
-                    "the same examples."
-                )
-        return {key: tuple(shape) for key, (shape, _) in found.items()}
-
-    def _read(self, file: h5py.File, path: Path, key: str, index: int) -> np.ndarray:
-        with intact("SystemDataset", f"example {index} of {key!r} in {path}"):
+        key = self.keys[name]
+        with intact("SystemDataset", f"example {index} of {key!r} in {self.path}"):
             array: Any = file[key]
             stored = np.asarray(array[index])
         is_complex = key in _NAMES or stored.dtype.kind == "c"
@@ -131,7 +117,40 @@ class SystemDataset(Dataset):
             example = stored.astype(np.complex64 if is_complex else np.float32)
         if not np.isfinite(example).all():
             raise ValueError(
-                f"SystemDataset: {key!r} in {path} must be finite, got NaN or Inf in example "
+                f"SystemDataset: {key!r} in {self.path} must be finite, got NaN or Inf in example "
                 f"{index}. Leave it out."
             )
-        return example
+        return self._in_radians(example) if key == _COORDINATES and name == "traj" else example
+
+    def _in_radians(self, coordinates: np.ndarray) -> np.ndarray:
+        """Trajectory in rad/voxel from one in units of 1 / field of view."""
+        size = self.shapes["maps"][-coordinates.shape[-1] :]
+        return coordinates * (2 * math.pi / np.asarray(size, np.float32))
+
+    def _find(
+        self, found: Collection[str], fields: Sequence[str], optional: Collection[str]
+    ) -> dict[str, str]:
+        """Key of each array that is there, after checking that none is missing."""
+        keys = {"x": "imgs", "y": "ksp", **{name: name for name in fields}}
+        if "traj" in keys and "traj" not in found and _COORDINATES in found:
+            keys["traj"] = _COORDINATES
+        may_lack = {"x", *optional}
+        missing = [key for name, key in keys.items() if key not in found and name not in may_lack]
+        if missing:
+            needed = [key for name, key in keys.items() if name not in may_lack]
+            raise KeyError(
+                f"SystemDataset: {self.path} must have the keys {', '.join(needed)} for this "
+                f"system, got {', '.join(sorted(found)) or 'none'}. Missing: {', '.join(missing)}."
+            )
+        return {name: key for name, key in keys.items() if key in found}
+
+    def _check(self, found: dict[str, tuple[Any, np.dtype]]) -> None:
+        n = (found["ksp"][0] or ())[:1]
+        for key, (shape, dtype) in found.items():
+            fits = shape and len(shape) >= 2 and shape[:1] == n and 0 not in shape
+            if not fits or dtype.kind not in "cfiub":
+                raise ValueError(
+                    f"SystemDataset: {key!r} in {self.path} must be numbers of shape (example, …) "
+                    f"with as many examples as 'ksp', {n}, got {shape} of {dtype}. Write all keys "
+                    "for the same examples."
+                )

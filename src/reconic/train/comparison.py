@@ -17,8 +17,6 @@ from reconic.view import comparison
 
 __all__ = ["Fit", "compare"]
 
-_TITLES = {"zero-filled": "Zero-filled", "cg-sense": "CG-SENSE"}
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -64,7 +62,7 @@ def compare(
     Returns:
         Folder and results; without true images there are none, and nothing is written.
     """
-    data.fields = system.arrays
+    data.system = system
     if "x" not in data.dataset("test")[0]:
         return Fit(folder, {}, None)
     recons, lam = _recons(recon, data, system, baselines, device)
@@ -72,7 +70,8 @@ def compare(
     with ImageFile.create(folder / "images.h5", keep_images) as images:
         found = evaluate(recons, batches, system, device, "Testing", images.add)
         own = type(recon).__name__.lower()
-        titles = {name: _TITLES.get(name, type(r).__name__) for name, r in recons.items()}
+        known = {"zero-filled": system.adjoint_title, "cg-sense": "CG-SENSE"}
+        titles = {name: known.get(name, type(r).__name__) for name, r in recons.items()}
         _figures(folder / "figures", images, titles, np.asarray(found[own]["psnr"]))
     write_slices(folder / "slices.csv", found)
     results = means(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import Any, Literal
 
 import lightning
@@ -16,32 +16,35 @@ from reconic.train.dataset import ReconDataset
 from reconic.train.interrupt import ignore_signals
 from reconic.train.masks import RandomMask
 from reconic.train.sampler import EpochSampler
+from reconic.train.system import SystemFactory
 
 __all__ = ["ReconData", "collate"]
 
-_MRI = ("maps", "mask")
+_CARTESIAN = {"maps", "mask"}  # arrays of a system that `ReconDataset` is for
 
 
-def collate(items: list[dict[str, Any]]) -> dict[str, Tensor]:
+def collate(items: list[dict[str, Any]], coil_axis: int | None = 0) -> dict[str, Tensor]:
     """Stack items to a batch, with as many coils as the one with most of them has.
 
     Coils whose maps are zero contribute nothing to the image. They are left out of each item, and
     appended where others have more, with zero k-space: the adjoint, the system applied to any
     image, and so every loss, are the same with them as without.
+
+    Args:
+        items: Items of a data set.
+        coil_axis: Axis of the coils in the `maps` of an item; in `y` it is the first. None if the
+            system has no coils.
     """
-    if "maps" not in items[0]:
+    if coil_axis is None:
         return torch.utils.data.default_collate(items)
-    trimmed = [_without_zero_coils(item) for item in items]
+    trimmed = [_without_zero_coils(item, coil_axis) for item in items]
     most = max(len(item["y"]) for item in trimmed)
-    return torch.utils.data.default_collate([_with_coils(item, most) for item in trimmed])
+    padded = [_with_coils(item, most, coil_axis) for item in trimmed]
+    return torch.utils.data.default_collate(padded)
 
 
-def _coil_axis(item: dict[str, Any]) -> int:
-    return item["maps"].ndim - item["y"].ndim  # a set axis may come before it
-
-
-def _without_zero_coils(item: dict[str, Any]) -> dict[str, Any]:
-    maps, coil = item["maps"], _coil_axis(item)
+def _without_zero_coils(item: dict[str, Any], coil: int) -> dict[str, Any]:
+    maps = item["maps"]
     used = (maps != 0).any(dim=tuple(a for a in range(maps.ndim) if a != coil))
     if used.all() or not used.any():
         return item
@@ -49,12 +52,17 @@ def _without_zero_coils(item: dict[str, Any]) -> dict[str, Any]:
     return {**item, "maps": maps.index_select(coil, used), "y": item["y"].index_select(0, used)}
 
 
-def _with_coils(item: dict[str, Any], n_coils: int) -> dict[str, Any]:
+def _with_coils(item: dict[str, Any], n_coils: int, coil: int) -> dict[str, Any]:
     y, maps = item["y"], item["maps"]
-    if len(y) == n_coils:
+    more = n_coils - len(y)
+    if not more:
         return item
-    more = (0, 0) * (y.ndim - 1) + (0, n_coils - len(y))  # of the coil axis, counted from behind
-    return {**item, "y": pad(y, more), "maps": pad(maps, more)}
+    return {**item, "y": _append(y, 0, more), "maps": _append(maps, coil, more)}
+
+
+def _append(a: Tensor, axis: int, n: int) -> Tensor:
+    """The array with n zeros appended along an axis."""
+    return pad(a, (0, 0) * (a.ndim - 1 - axis) + (0, n))  # counted from behind
 
 
 class ReconData(lightning.LightningDataModule):
@@ -131,14 +139,26 @@ class ReconData(lightning.LightningDataModule):
         self.inverse_crime: Literal[2, 3] | None = inverse_crime
         self.stdev = stdev
         self.seed = seed
-        self.fields: Sequence[str] = _MRI  # names of the system's arrays, which a run fills in
+        self.system = SystemFactory()  # whose arrays to read; a run fills it in
+        self._datasets: dict[Any, ReconDataset | SystemDataset] = {}
         self._position: dict[str, int] | None = None  # where a resumed run begins
         self._sampler: EpochSampler | None = None
 
     def dataset(self, split: str) -> ReconDataset | SystemDataset:
-        """Examples of "train", "val" or "test"."""
-        if not set(self.fields) <= set(_MRI):
-            return self._system_dataset(split)
+        """Examples of "train", "val" or "test"; made once, as long as what they are made of stays.
+
+        To make one, every file of it is opened and checked.
+        """
+        made_of = (split, self.limits[split], self.seed, self.system)
+        if made_of not in self._datasets:
+            cartesian = set(self.system.arrays) <= _CARTESIAN
+            self._datasets[made_of] = (
+                self._recon_dataset(split) if cartesian else self._system_dataset(split)
+            )
+        return self._datasets[made_of]
+
+    def _recon_dataset(self, split: str) -> ReconDataset:
+        """Examples of Cartesian MRI."""
         return ReconDataset(
             self.paths[split],
             self.stdev,
@@ -162,10 +182,16 @@ class ReconData(lightning.LightningDataModule):
         if wrong:
             raise ValueError(
                 f"data: {', '.join(wrong)} must be left out for a system of the arrays "
-                f"{', '.join(self.fields)}, got them set. They know Cartesian MRI alone."
+                f"{', '.join(self.system.arrays)}, got them set. They know Cartesian MRI alone."
             )
         return SystemDataset(
-            self.paths[split], self.fields, self.stdev, self.limits[split], self.seed or 0
+            self.paths[split],
+            self.system.arrays,
+            self.stdev,
+            self.limits[split],
+            self.seed or 0,
+            self.system.optional,
+            self.system.coil_axis,
         )
 
     def train_dataloader(self) -> DataLoader:
@@ -209,7 +235,7 @@ class ReconData(lightning.LightningDataModule):
             batch_sampler=batch_sampler,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            collate_fn=collate,
+            collate_fn=functools.partial(collate, coil_axis=self.system.coil_axis),
             worker_init_fn=ignore_signals,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # the global one belongs to what is trained

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from reconic._array import fftc
 from reconic.calibrate import espirit
 from reconic.io import sampling_mask
+from reconic.simulate import complex_noise
 from reconic.train.augment import augment
-from reconic.train.files import ExampleFile, Handles, example_files
+from reconic.train.examples import Examples
+from reconic.train.files import ExampleFile, example_files
 from reconic.train.masks import RandomMask
 
 __all__ = ["ReconDataset"]
@@ -22,7 +23,7 @@ _NAMES = {"imgs": "x", "ksp": "y", "maps": "maps", "masks": "mask"}  # key in a 
 _LEAST_SAMPLED = 0.5  # of k-space that is to be undersampled; zero-filled edges are usual
 
 
-class ReconDataset(Dataset):
+class ReconDataset(Examples[ExampleFile]):
     """Examples with the keys `ksp`, `imgs`, `maps` and `masks`, the first axis of each the example.
 
     Item i is a dict of complex64 `x ([set,] [frames,] [nz,] ny, nx)`, `y (coil, [frames,] [nz,] ny,
@@ -33,8 +34,6 @@ class ReconDataset(Dataset):
     In this order: noise is added to `ksp`; image, maps, mask and k-space are turned together; a new
     mask is drawn; measurements are y = mask · k-space, and zero in coils that have zero maps; maps
     are estimated from them. Whatever is random depends on `seed`, epoch and index alone.
-
-    Files are opened by the process that reads, when it first needs them, a few at a time.
 
     Args:
         path: HDF5 file, or a folder of them, which may differ in size and number of coils.
@@ -68,67 +67,33 @@ class ReconDataset(Dataset):
         maps: Literal["stored", "espirit"] = "stored",
         inverse_crime: Literal[2, 3] | None = None,
     ) -> None:
-        if stdev < 0:
-            raise ValueError(f"ReconDataset: `stdev` must not be negative, got {stdev}.")
-        if limit is not None and limit < 1:
-            raise ValueError(
-                f"ReconDataset: `limit` must be at least 1, got {limit}. Use null for all."
-            )
-        self.stdev = stdev
+        files = [ExampleFile(p, inverse_crime is not None) for p in example_files(path)]
+        super().__init__(files, stdev, limit, seed)
         self.augmented = augmented
-        self.seed = seed
         self.mask = mask
         self.maps = maps
         self.inverse_crime = inverse_crime
-        self.files = [ExampleFile(p, inverse_crime is not None) for p in example_files(path)]
-        for file in self.files:
+        for file in files:
             self._check_maps(file)
-        self._ends = np.cumsum([file.n for file in self.files])
-        n = int(self._ends[-1])
-        self.n = n if limit is None else min(n, limit)
-        self._handles = Handles()
 
-    def __len__(self) -> int:
-        """Number of examples."""
-        return self.n
-
-    def __getitem__(self, item: int | tuple[int, int]) -> dict[str, Any]:
-        """Example by index, or by (epoch, index) where what is random changes per epoch.
-
-        Raises:
-            IndexError: If there is no such example.
-            ValueError: If the file is damaged there, or holds NaN or Inf.
-        """
-        epoch, index = item if isinstance(item, tuple) else (0, item)
-        if not -self.n <= index < self.n:
-            raise IndexError(f"ReconDataset: index must be below {self.n}, got {index}.")
-        index %= self.n
-        entropy = (self.seed, epoch, index)
+    def _example(
+        self, file: ExampleFile, within: int, entropy: tuple[int, int, int]
+    ) -> dict[str, Any]:
         rng = np.random.default_rng(entropy)
-        example = self._read(index, rng)
+        example = self._read(file, within, rng)
         if self.augmented:
             plane = np.ones(example["y"].shape[-2:], np.float32)
             example["mask"] = example["mask"] * plane  # its lines may turn from rows to columns
             example = augment(example, rng)
         try:
-            tensors = self._measured(example, np.random.default_rng((*entropy, 1)))
+            return self._measured(example, np.random.default_rng((*entropy, 1)))
         except ValueError as error:
-            file, within = self._locate(index)
             raise ValueError(f"ReconDataset: example {within} of {file.path}: {error}") from error
-        return {**tensors, "index": index}
 
-    def groups(self) -> np.ndarray:
-        """For each example a number that those share which can be in a batch together.
-
-        They have the same arrays of the same shapes, the number of coils aside.
-        """
-        layouts: dict[tuple[Any, ...], int] = {}
-        numbers = [layouts.setdefault(_layout(file), len(layouts)) for file in self.files]
-        return np.repeat(numbers, [file.n for file in self.files])[: self.n]
-
-    def _read(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _read(
+        self, file: ExampleFile, within: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
         """Arrays of an example with k-space that is noisy, but not masked yet."""
-        file, within = self._locate(index)
         handle = self._handles(file.path)
         simulated = self.inverse_crime is not None
         unused = "ksp" if simulated else "maps" if self.maps == "espirit" else None
@@ -141,11 +106,9 @@ class ReconDataset(Dataset):
             example["mask"] = sampling_mask(example["y"])
         if self.stdev > 0:
             if "noise" in file.shapes:
-                noise = file.read(handle, "noise", within)
+                noise = file.read(handle, "noise", within) * np.float32(self.stdev / np.sqrt(2))
             else:
-                shape = example["y"].shape
-                noise = rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
-            noise = (noise * (self.stdev / np.sqrt(2))).astype(np.complex64)
+                noise = complex_noise(example["y"].shape, self.stdev, rng)
             example["y"] = (example["y"] + noise) * _used_coils(example)
         return example
 
@@ -161,11 +124,6 @@ class ReconDataset(Dataset):
         if self.maps == "espirit":
             tensors["maps"] = espirit(tensors["y"], n_calib=None)
         return tensors
-
-    def _locate(self, index: int) -> tuple[ExampleFile, int]:
-        """File of an example, and its index in there."""
-        i = int(np.searchsorted(self._ends, index, side="right"))
-        return self.files[i], index - int(self._ends[i]) + self.files[i].n
 
     def _check_maps(self, file: ExampleFile) -> None:
         if self.maps == "espirit" and len(file.shapes["ksp"]) != 3:
@@ -199,13 +157,3 @@ def _used_coils(example: dict[str, np.ndarray]) -> np.ndarray:
     coil = maps.ndim - y.ndim  # behind a set axis
     used = np.any(maps != 0, axis=tuple(a for a in range(maps.ndim) if a != coil))
     return used.reshape(-1, *[1] * (y.ndim - 1)).astype(np.float32)
-
-
-def _layout(file: ExampleFile) -> tuple[Any, ...]:
-    """Shapes of a file's arrays without the coil axis, which is one before those of `ksp`."""
-    axes = len(file.shapes["ksp"]) - 1
-    return tuple(
-        (key, shape if key in ("imgs", "masks") else (*shape[: -axes - 1], *shape[-axes:]))
-        for key, shape in sorted(file.shapes.items())
-        if key in _NAMES
-    )

@@ -99,7 +99,7 @@ def fit(
     """
     if data.seed is None:
         data.seed = seed
-    data.fields = system.arrays
+    data.system = system
     monitor = checkpoint.monitor or ("psnr" if loss.needs_truth else "loss")
     trains = needs_training(recon)
     check_data(data, loss, monitor, trains, baselines)

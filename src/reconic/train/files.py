@@ -82,6 +82,7 @@ class ExampleFile:
     Attributes:
         n: Number of examples.
         shapes: Shape of one example of each key.
+        layout: Shapes of those keys that make an item, the number of coils aside.
 
     Raises:
         KeyError: If there is no `ksp`, or what it is computed from; lists the keys found.
@@ -108,6 +109,7 @@ class ExampleFile:
         self._check_shapes(shapes)
         self.n = shapes["ksp"][0]
         self.shapes = {key: shape[1:] for key, shape in shapes.items()}
+        self.layout = self._layout()
 
     def read(self, file: h5py.File, key: str, index: int) -> np.ndarray:
         """Example `index` of a key from the open file: complex64, or float32 for `masks`.
@@ -134,6 +136,14 @@ class ExampleFile:
                 "Set unmeasured samples to 0, or leave the example out.",
             )
         return example
+
+    def _layout(self) -> tuple[Any, ...]:
+        axes = len(self.shapes["ksp"]) - 1  # behind the coils, of `ksp` as of `maps`
+        return tuple(
+            (key, shape if key in ("imgs", "masks") else (*shape[: -axes - 1], *shape[-axes:]))
+            for key, shape in sorted(self.shapes.items())
+            if key != "noise"
+        )
 
     def _check_key(self, key: str, shapes: Collection[str], keys: list[str]) -> None:
         if key not in shapes:

@@ -108,7 +108,7 @@ class LogImages(Callback):
         folder = Path(self.writer.folder, "figures")
         folder.mkdir(exist_ok=True)
         for i, shot in enumerate(self.undrawn):
-            images = {"Zero-filled": shot.adjoint, f"Epoch {self.epoch}": shot.x_hat}
+            images = {self.system.adjoint_title: shot.adjoint, f"Epoch {self.epoch}": shot.x_hat}
             comparison(images, shot.truth, folder / f"epoch_{self.epoch:04d}_example_{i}.png")
         self.undrawn = []
 
@@ -117,4 +117,4 @@ def fixed_examples(data: ReconData, n: int) -> list[dict[str, Tensor]]:
     """Some validation examples, evenly spaced, as batches of one."""
     dataset = data.dataset("val")
     spaced = {int((i + 0.5) * len(dataset) / n) for i in range(n)}
-    return [collate([dataset[i]]) for i in sorted(spaced)]
+    return [collate([dataset[i]], data.system.coil_axis) for i in sorted(spaced)]

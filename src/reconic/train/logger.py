@@ -49,8 +49,3 @@ class RunLogger(Logger):
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
         """Do nothing: the run's whole configuration is written by the engine."""
-
-    @rank_zero_only
-    def save(self) -> None:
-        """Bring all to disk."""
-        self.writer.flush()

@@ -85,7 +85,7 @@ class ReconModule(lightning.LightningModule):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Image (batch, *in_shape) of a batch."""
-        return self.recon(batch["y"], self.system(batch))
+        return self.recon(*self.system.measured(batch))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of a batch.
@@ -95,7 +95,7 @@ class ReconModule(lightning.LightningModule):
         """
         self._batch = batch
         x = batch.get("x")
-        x_hat, loss = self.loss.step(self.recon, x, batch["y"], self.system(batch))
+        x_hat, loss = self.loss.step(self.recon, x, *self.system.measured(batch))
         terms = {**self.loss.report, **self.recon.report}
         check_loss(loss.detach(), batch, terms, self._when())
         if x is not None:
@@ -146,7 +146,7 @@ class ReconModule(lightning.LightningModule):
         self, batch: dict[str, Tensor], batch_idx: int, split: str
     ) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
-        x, y, A = batch.get("x"), batch["y"], self.system(batch)
+        x, (y, A) = batch.get("x"), self.system.measured(batch)
         with self._own_randomness(batch_idx):
             x_hat, loss = self.loss.step(self.recon, x, y, A)
         logged = {f"{split}/loss": loss}

@@ -52,10 +52,10 @@ def snapshot(recon: Recon, system: SystemFactory, example: Mapping[str, Tensor])
     """
     place = next(recon.parameters()).device
     batch = {name: value.to(place) for name, value in example.items()}
-    A = system(batch)
-    passes = recon.trace(batch["y"], A)
+    measured, A = system.measured(batch)
+    passes = recon.trace(measured, A)
     shown = [passes[i] for i in _spaced(len(passes))]
-    y, adjoint, *images = (v[0].cpu().numpy() for v in (batch["y"], A.adjoint(batch["y"]), *shown))
+    y, adjoint, *images = (v[0].cpu().numpy() for v in (measured, A.adjoint(measured), *shown))
     truth = batch["x"][0].cpu().numpy() if "x" in batch else None
     return Snapshot(y, adjoint, images, truth, system.n_space)
 

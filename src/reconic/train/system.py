@@ -17,6 +17,12 @@ __all__ = ["SystemFactory"]
 class SystemFactory:
     """Makes the system of a batch: its array fields are the batch's entries of the same names.
 
+    Attributes:
+        cls: Class of the system.
+        arrays: Names of its array fields.
+        optional: Those that have a default, so that a batch may be without them.
+        n_space: Number of spatial axes of its images.
+
     Args:
         class_path: System by its name in `reconic.systems`, or by its full import path.
         init_args: Values of the system's static fields.
@@ -33,6 +39,7 @@ class SystemFactory:
         fields = dataclasses.fields(self.cls)  # pyright: ignore[reportArgumentType]
         static = [f.name for f in fields if f.metadata.get("static")]
         self.arrays = [f.name for f in fields if f.name not in static]
+        self.optional = [f.name for f in fields if f.default is None and f.name not in static]
         for name in self.init_args:
             if name not in static:
                 raise ValueError(
@@ -48,13 +55,36 @@ class SystemFactory:
         Raises:
             KeyError: If the batch lacks an array that the system needs.
         """
-        missing = [name for name in self.arrays if name not in batch]
+        missing = [n for n in self.arrays if n not in batch and n not in self.optional]
         if missing:
+            needed = [n for n in self.arrays if n not in self.optional]
             raise KeyError(
-                f"{self.cls.__name__}: the data must have {', '.join(self.arrays)}, got "
+                f"{self.cls.__name__}: the data must have {', '.join(needed)}, got "
                 f"{', '.join(batch)}. Choose a system that these data fit."
             )
-        return self.cls(**{name: batch[name] for name in self.arrays}, **self.init_args)
+        given = {name: batch[name] for name in self.arrays if name in batch}
+        return self.cls(**given, **self.init_args)
+
+    def measured(self, batch: Mapping[str, Any], weighted: bool = True) -> tuple[Any, LinearSystem]:
+        """Measurements of a batch, weighted as its system weights them, and that system.
+
+        Args:
+            batch: Arrays by name.
+            weighted: Whether to use density weights `dcf`, if there are some. They make Aᴴy an
+                image, but the noise of a least-squares solution larger.
+        """
+        A = self({k: v for k, v in batch.items() if weighted or k != "dcf"})
+        return A.weigh(batch["y"]), A
+
+    @property
+    def adjoint_title(self) -> str:
+        """What figures call Aᴴy: gridding, where samples do not lie on a grid."""
+        return "Gridding" if "traj" in self.arrays else "Zero-filled"
+
+    @property
+    def coil_axis(self) -> int | None:
+        """Axis of the coils in `maps` of one example; None for a system without coils."""
+        return int(self.init_args.get("sets", False)) if "maps" in self.arrays else None
 
 
 def _find(class_path: str) -> type[LinearSystem]:

@@ -21,7 +21,8 @@ _KERNEL = 7  # side of the convolutions, which no key sets
 def to_reconic(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Configuration of `reconic train` that does what DeepInPy does with a configuration.
 
-    The number of frames is looked up in the data file, where it is there.
+    The number of frames, and of axes of a trajectory, is looked up in the data file, where it is
+    there.
 
     Args:
         config: Configuration in either dialect of DeepInPy, master's or that of its pull request
@@ -36,14 +37,14 @@ def to_reconic(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
     s = settings(config)
     _check(s)
     n_space = s["num_spatial_dimensions"]
-    frames = _frames(s["data_file"], n_space)
-    space = {"n_space": n_space, **({"n_frame_axes": len(frames)} if frames else {})}
+    shapes = _shapes(s["data_file"])
+    frames = shapes.get("imgs", ())[1:-n_space]
     made = {
         "name": s["name"],
         "logdir": s["logdir"],
         "seed": s["random_seed"],
         "data": _data(s),
-        "system": {"class_path": "CartesianMRI", "init_args": space},
+        "system": _system(s, len(frames), len(shapes.get("masks", ()))),
         "recon": _recon(s, prod(frames)),
         "loss": _loss(s),
         "optimizer": _spec(
@@ -65,11 +66,11 @@ def _check(s: Settings) -> None:
             "Set it to false to train once with the file's values, or change one on the command "
             "line of `reconic train` for each try, such as --optimizer.lr 0.0003.",
         )
-    if s["noncart"]:
+    if s["noncart"] and s["inverse_crime"]:
         _fail(
-            "noncart",
-            "be false: this release reconstructs Cartesian data only",
-            "Grid the data first, or stay with DeepInPy for this one.",
+            "inverse_crime",
+            "be false with noncart, for which DeepInPy computed no k-space either",
+            "Make the data with `reconic simulate --trajectory radial`.",
         )
     if s["data_file"] is None:
         _fail("data_file", "name the file with the training examples", "Add the key.", None)
@@ -88,18 +89,30 @@ def _fail(key: str, wanted: str, fix: str, found: Any = True) -> None:
     raise ValueError(f"DeepInPy config: `{key}` must {wanted}, got {found!r}. {fix}")
 
 
-def _frames(path: str, n_space: int) -> tuple[int, ...]:
-    """Lengths of the axes between the examples and space; none if there is no such file."""
+def _shapes(path: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of images and, if any, masks; none if there is no such file."""
     if not Path(path).is_file():
-        return ()
+        return {}
     try:
         with h5py.File(path) as file:
-            return tuple(file["imgs"].shape[1:-n_space])  # pyright: ignore
+            keys = ("imgs", "masks") if "masks" in file else ("imgs",)
+            return {key: file[key].shape for key in keys}  # pyright: ignore
     except (OSError, KeyError, AttributeError) as error:
         raise ValueError(
             f"DeepInPy config: `data_file` must be a whole HDF5 file with `imgs`, got {path!r} "
             f"({error}). Copy it again."
         ) from error
+
+
+def _system(s: Settings, n_frame_axes: int, mask_ndim: int) -> dict[str, Any]:
+    """Forward model; `masks` (example, *frames, *samples, n_space) are coordinates for noncart."""
+    axes = {"n_space": s["num_spatial_dimensions"]}
+    if n_frame_axes:
+        axes["n_frame_axes"] = n_frame_axes
+    if not s["noncart"]:
+        return _spec("CartesianMRI", **axes)
+    n_sample_axes = max(mask_ndim - n_frame_axes - 2, 1)
+    return _spec("NonCartesianMRI", **axes, n_sample_axes=n_sample_axes)
 
 
 def _data(s: Settings) -> dict[str, Any]:
@@ -119,7 +132,7 @@ def _data(s: Settings) -> dict[str, Any]:
         "shuffle": s["shuffle"],
         "stdev": s["stdev"],
     }
-    if s["fully_sampled"]:
+    if s["fully_sampled"] and not s["noncart"]:
         made["mask"] = {"class_path": f"{_HOME}.FullySampled"}
     if s["inverse_crime"]:
         made["inverse_crime"] = s["num_spatial_dimensions"]

@@ -23,6 +23,8 @@ _NOTES = {
     "fully_sampled": "where k-space is zero in all coils, it counts as not measured",
     "gpu": "gradients are averaged over the devices by Lightning's ddp",
     "max_norm_constraint": _DEAD,
+    "noncart": "coordinates are read from `masks`, in SigPy's units; no sample weighs more than "
+    "another",
     "num_trials": "belongs to hyperopt, which is off",
     "num_workers": "sized the search, not the reading of data; see data.num_workers",
     "num_admm": "all iterations are done, whatever the size of the data",
@@ -56,6 +58,8 @@ def notes(s: Settings) -> dict[str, str]:
 def _applies(key: str, s: Settings) -> bool:
     if key == "num_blocks":
         return s["num_blocks"] == 1 and s["network"] == "ResNet" and s["recon"] != "cgsense"
+    if key == "fully_sampled":
+        return not s["noncart"]
     return key != "gpu" or "," in str(s["gpu"])
 
 

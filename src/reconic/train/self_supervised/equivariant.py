@@ -11,8 +11,8 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
+from reconic.recons.noise import noise_level
 from reconic.train.losses import ComplexL2, Loss, Step
-from reconic.train.self_supervised.sure import noise_level
 
 __all__ = ["EquivariantImaging", "rotate"]
 
@@ -114,7 +114,7 @@ class EquivariantImaging(Loss):
     def _measure(self, x: Tensor, y: Tensor, A: LinearSystem) -> Tensor:
         """A x with noise of the level of y, where something is measured."""
         sigma = noise_level(y, A, self.sigma, self.n_space).reshape(-1, *(1,) * (y.ndim - 1))
-        return A(x) + sigma * torch.randn_like(y) * (A.sampling(y) > 0)
+        return A(x) + sigma * torch.randn_like(y) * A.sampling(y)
 
 
 def rotate(x: Tensor, angle: float) -> Tensor:

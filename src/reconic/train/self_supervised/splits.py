@@ -26,6 +26,8 @@ class SSDU(Loss):
         n_splits: Splits of each example in a step, each costs a reconstruction.
         n_calib: Side of the centre of k-space that is always kept, in samples.
         n_space: Number of space axes.
+        n_whole: Number of the last axes of y that are held out or kept together: 1 for the samples
+            of a spoke, with data of the axes (spoke, readout).
 
     Raises:
         ValueError: If `fraction` is not between 0 and 1, or a number is not positive.
@@ -38,7 +40,12 @@ class SSDU(Loss):
     needs_truth = False
 
     def __init__(
-        self, fraction: float = 0.1, n_splits: int = 1, n_calib: int = 4, n_space: int = 2
+        self,
+        fraction: float = 0.1,
+        n_splits: int = 1,
+        n_calib: int = 4,
+        n_space: int = 2,
+        n_whole: int = 0,
     ) -> None:
         super().__init__()
         check_splits(self, fraction, n_splits)
@@ -46,13 +53,14 @@ class SSDU(Loss):
         self.n_splits = n_splits
         self.n_calib = n_calib
         self.n_space = n_space
+        self.n_whole = n_whole
 
     def step(self, recon: Recon, x: Tensor | None, y: Tensor, A: LinearSystem) -> Step:
         steps = [self._split_step(recon, x, y, A) for _ in range(self.n_splits)]
         return Step(steps[-1].x_hat, torch.stack([s.loss for s in steps]).mean())
 
     def _split_step(self, recon: Recon, x: Tensor | None, y: Tensor, A: LinearSystem) -> Step:
-        kept, held = split(y, A, self.fraction, self.n_calib, self.n_space)
+        kept, held = split(y, A, self.fraction, self.n_calib, self.n_space, n_whole=self.n_whole)
         x_hat = recon(*restrict(y, A, kept))
         return Step(x_hat, self(x_hat, x, *restrict(y, A, held)))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reconic.calibrate import noise_std
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
+from reconic.recons.noise import noise_level
 from reconic.train.losses import KSpaceLoss, Loss, Step, abs2, or_one
 
-__all__ = ["SURE", "noise_level"]
+__all__ = ["SURE"]
 
 _AVG_POOL = {2: torch.nn.functional.avg_pool2d, 3: torch.nn.functional.avg_pool3d}
 
@@ -32,7 +32,7 @@ class SURE(Loss):
             estimates it for each example from outer k-space, see `reconic.calibrate.noise_std`.
         window: Side of the window over which the density p of the samples is counted, for weights
             W = 1/p: in the mean over many sampling patterns, all of k-space then counts alike
-            (ENSURE). 0 weighs all samples alike (SURE).
+            (ENSURE). 0 weighs all samples alike (SURE), or as the system's `dcf` does.
         step_size: Step ε in units of σ.
         n_space: Number of space axes.
 
@@ -71,11 +71,13 @@ class SURE(Loss):
         sigma = noise_level(y, A, self.sigma, self.n_space)
         weights = self._weights(y, A)
         step = (self.step_size * sigma).clamp_min(torch.finfo(sigma.dtype).tiny)
-        b = torch.randn_like(y) * (A.sampling(y) > 0)
+        b = torch.randn_like(y) * A.sampling(y)
         x_hat = recon(y, A)
         moved = recon(y + step.reshape(-1, *(1,) * (y.ndim - 1)) * b, A)
         divergence = _sum(weights * (b.conj() * A(moved - x_hat)).real) / step
-        correction = sigma**2 * (2 * divergence - _sum(weights.expand(y.shape)))
+        correction = sigma**2 * (
+            2 * divergence - _sum((weights * A.sampling(y) ** 2).expand(y.shape))
+        )
         scale = or_one(_sum(weights * abs2(y)))
         misfit = _sum(weights * abs2(A(x_hat) - y))
         terms = {"fit": (misfit / scale).mean(), "correction": (correction / scale).mean()}
@@ -91,6 +93,11 @@ class SURE(Loss):
         sampled = (A.sampling(y) > 0).to(y.real.dtype)
         if not self.window:
             return sampled
+        if A.radius(y) is not None:
+            raise ValueError(
+                f"SURE: `window` must be 0 for {type(A).__name__}, got {self.window}: its samples "
+                "lie on no grid to count them on. Density weights `dcf` of the data do the same."
+            )
         space = sampled.shape[-self.n_space :]
         sides = [self.window if n > 1 else 1 for n in space]
         density = _AVG_POOL[self.n_space](
@@ -101,13 +108,6 @@ class SURE(Loss):
             count_include_pad=False,
         ).reshape(sampled.shape)
         return sampled / or_one(density)
-
-
-def noise_level(y: Tensor, A: LinearSystem, sigma: float | None, n_space: int) -> Tensor:
-    """Standard deviation of the complex noise of each example (batch), given or estimated."""
-    if sigma is not None:
-        return y.real.new_full((len(y),), sigma)
-    return noise_std(y.detach(), len(A.out_shape), n_space)
 
 
 def _sum(value: Tensor) -> Tensor:
