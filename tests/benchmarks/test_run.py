@@ -28,3 +28,13 @@ def test_results_of_separate_commands_are_merged(tmp_path):
     table = (tmp_path / "RESULTS.md").read_text()
     assert all(r["name"] in table for r in again)
     assert all(r["value"] > 0 for r in again)
+
+
+@pytest.mark.slow
+def test_rows_of_non_cartesian_sampling(tmp_path):
+    pytest.importorskip("jax_finufft")
+    pytest.importorskip("torch")
+    found = {r["name"]: r for r in run(tmp_path, "--only", "noncartesian")}
+    for library in ("torch", "JAX (jit)"):
+        assert f"{library}: AᴴA / batched pair of 2×-oversampled FFTs" in found
+        assert f"{library}: forward / plan's execute" in found

@@ -13,12 +13,26 @@ def spec(name, **init_args):
     return {"class_path": name, "init_args": init_args}
 
 
+def searched_config(raw, folder):
+    """Configuration that a search is made around, after checking all that it would try."""
+    from reconic.cli.search import read_plan
+
+    plan, config = read_plan(raw)
+    assert plan.metric
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    return config, path
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*")), ids=lambda p: p.name)
-def test_every_config_is_valid(path, capsys):
+def test_every_config_is_valid(path, capsys, tmp_path):
     from reconic.cli import main
 
     text = path.read_text()
     raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    if "search" in raw:
+        pytest.importorskip("optuna")
+        raw, path = searched_config(raw, tmp_path)
     command, main_part = ("train", "recon") if "recon" in raw else ("descend", "scene")
     if command == "descend":
         pytest.importorskip("jax")

@@ -18,6 +18,7 @@ COMMANDS = {
     "test": "test a trained recon on held-out data",
     "compare": "compare runs in one table and one figure",
     "recon": "reconstruct measured k-space",
+    "search": "search the best values of a configuration's keys",
     "descend": "reconstruct one scene by gradient descent",
     "simulate": "make example data",
     "check": "check a forward model of your own",

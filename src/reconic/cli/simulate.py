@@ -9,7 +9,7 @@ from reconic.simulate import make_dataset
 
 def run(argv: list[str]) -> None:
     """Make example data and print the paths of the files."""
-    parser = make_parser("simulate", "Make example data in DeepInPy's HDF5 layout.")
+    parser = make_parser("simulate", "Make example data in HDF5 files.")
     parser.add_argument(
         "--out", default="data/example", help="Folder to write to; made if missing."
     )

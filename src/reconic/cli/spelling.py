@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from reconic.cli.console import suggest
 
-__all__ = ["make_parser", "parse", "usage_error"]
+__all__ = ["config_files", "make_parser", "parse", "read_config", "usage_error"]
 
 _NOISE = re.compile(
     r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|"
@@ -53,7 +53,8 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
     classes = {c.__name__: c for base in bases for c in _subclasses(base)}
     keys = [action.dest for action in parser._actions if not re.search(r"(^|\.)help$", action.dest)]
     try:
-        configs = [_read(path) for path in _config_files(argv)]
+        reads = any(type(action).__name__ == "ActionConfigFile" for action in parser._actions)
+        configs = [read_config(path) for path in config_files(argv)] if reads else []
         for config in configs:
             _check_mapping(config, keys, classes, "")
         with _own_defaults(parser, argv, configs, bases, classes):
@@ -123,7 +124,8 @@ def _value(text: str) -> Any:
         return None
 
 
-def _config_files(argv: Sequence[str]) -> Iterator[Path]:
+def config_files(argv: Sequence[str]) -> Iterator[Path]:
+    """Files that the options --config of a command line name."""
     for i, word in enumerate(argv):
         if word.startswith("--config="):
             yield Path(word.partition("=")[2])
@@ -131,7 +133,8 @@ def _config_files(argv: Sequence[str]) -> Iterator[Path]:
             yield Path(argv[i + 1])
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_config(path: Path) -> Mapping[str, Any]:
+    """Read a JSON or YAML file of keys and values."""
     if not path.is_file():
         usage_error(f"--config: the file {str(path)!r} does not exist.")
     text = path.read_text(encoding="utf-8")

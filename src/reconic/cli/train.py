@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from reconic.cli.console import say
 from reconic.cli.scores import format_scores
-from reconic.cli.spelling import parse
+from reconic.cli.spelling import config_files, parse, read_config
 from reconic.compat.deepinpy import translated
 from reconic.networks import Network, PerFrame
 from reconic.priors import Prior
@@ -32,6 +32,10 @@ def run(argv: list[str]) -> int:
     """Train, and print the table of results, the figure's path and, last, the run folder's."""
     parser = train_parser()
     with translated([*_config_of_resumed(argv), *argv]) as words:
+        if any("search" in read_config(path) for path in config_files(words)):
+            from reconic.cli import search  # a search is made of training runs
+
+            return search.run(words)
         config = parse(parser, words, BASES)
     try:
         show(fit(**prepare(parser, config)))

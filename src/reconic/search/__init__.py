@@ -1,0 +1,27 @@
+"""Hyper-parameter search over any configuration, shared by any number of processes and machines."""
+
+try:
+    import optuna as _optuna  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"reconic.search needs {error.name}: install it by `pip install 'reconic[search]'`."
+    ) from error
+
+from reconic.search.plan import Plan
+from reconic.search.report import write_best, write_report
+from reconic.search.space import Dimension, Space
+from reconic.search.study import open_study
+from reconic.search.trials import Outcome, Pruned, Report, run_trials
+
+__all__ = [
+    "Dimension",
+    "Outcome",
+    "Plan",
+    "Pruned",
+    "Report",
+    "Space",
+    "open_study",
+    "run_trials",
+    "write_best",
+    "write_report",
+]
