@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 def run(tmp_path, *args):
     script = ROOT / "benchmarks" / "run.py"
     command = [sys.executable, str(script), "--quick", "--out", str(tmp_path), *args]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     return json.loads((tmp_path / "RESULTS.json").read_text())
 
 

@@ -5,8 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from reconic.simulate import random_example
 
 pytest.importorskip("optuna")
 pytest.importorskip("jax")
@@ -57,6 +60,33 @@ def test_a_search_over_descents_ends_with_a_report_and_the_best_configuration(tm
     more = reconic(tmp_path, "search", "--config", "s.json")  # nothing is left to do
     assert more.returncode == 0, more.stderr
     assert not (tmp_path / "logs/tv/version_4").exists()
+
+
+@pytest.mark.slow
+def test_a_search_over_one_scan_finds_the_lambda_of_the_smallest_held_out_error(tmp_path):
+    rng = np.random.default_rng(0)
+    e = random_example(rng, (48, 40), 4, source="shepp-logan", photos=0)
+    np.save(tmp_path / "ksp.npy", e["ksp"])
+    np.save(tmp_path / "maps.npy", e["maps"])
+    lams = [1e-3, 1e-2, 1e-1, 1.0]
+    config = {
+        "name": "lam",
+        "ksp": "ksp.npy",
+        "maps": "maps.npy",
+        "search": {"command": "recon", "sampler": "grid", "space": {"lam": lams}},
+    }
+    (tmp_path / "s.json").write_text(json.dumps(config))
+    done = reconic(tmp_path, "search", "--config", "s.json")
+    assert done.returncode == 0, done.stderr
+    best = yaml.safe_load(Path(tmp_path, done.stdout.splitlines()[-1]).read_text())
+    errors = {}
+    for run in (tmp_path / "logs" / "lam").glob("version_*"):
+        found = json.loads((run / "results.json").read_text())
+        errors[found["CG-SENSE"]["lam"]] = found["CG-SENSE"]["holdout"]
+    assert len(errors) == 4
+    assert best["lam"] == pytest.approx(min(errors, key=errors.get), rel=1e-6)
+    again = reconic(tmp_path, "recon", "--config", "logs/lam/best.yaml")
+    assert again.returncode == 0, again.stderr
 
 
 def changed(**section):

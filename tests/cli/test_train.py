@@ -15,7 +15,7 @@ def spec(name, **init_args):
 
 def searched_config(raw, folder):
     """Configuration that a search is made around, after checking all that it would try."""
-    from reconic.cli.search import read_plan
+    from reconic.cli.search_plan import read_plan
 
     plan, config = read_plan(raw)
     assert plan.metric

@@ -209,6 +209,7 @@ def test_frames_are_channels_of_the_network(tmp_path, arrays, axes, channels):
         ({"l2lam_init": 0.1}, "it stays positive"),
         ({"l2lam_init": 0}, "1e-08 stands for zero"),
         ({"num_admm": 7}, "all iterations"),
+        ({"hyperopt": True}, "by the validation loss"),
         ({"num_trials": 7}, "belongs to hyperopt"),
         ({"num_workers": 7}, "data.num_workers"),
         ({"num_blocks": 1, "recon": "modl"}, "fewer than two"),
@@ -239,7 +240,7 @@ def test_nothing_is_named_that_is_not_different():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"hyperopt": True}, r"`hyperopt` must be false.*Set it to false to train once"),
+        ({"hyperopt": True, "num_trials": 0}, r"`num_trials` must be at least 1, got 0"),
         ({"noncart": True, "inverse_crime": True}, r"`inverse_crime` must be false with noncart"),
         ({"data_file": None}, r"`data_file` must name the file"),
         ({"recon": "csdip"}, r"`recon` must be one of cgsense, modl, resnet, dbp, got 'csdip'"),
@@ -363,6 +364,35 @@ def test_the_command_prints(old, capsys):
     assert yaml.safe_load(capsys.readouterr().out) == dict(import_config(path).config)
 
 
+def test_hyperopt_is_a_search_over_the_step():
+    config = converted(hyperopt=True, num_trials=7, num_workers=3, step=0.001)
+    assert config["search"] == {
+        "space": {"optimizer.init_args.lr": {"low": 1e-4, "high": 1e-3}},  # DeepInPy's range
+        "metric": "val/loss",
+        "n_trials": 7,
+        "sampler": "random",
+        "pruner": "none",
+        "workers": 3,
+    }
+    config = converted(hyperopt=True, gpu="0, 2", num_workers=8)  # one trial per GPU
+    assert config["search"]["workers"] == 2
+    assert config["search"]["gpus"] == [0, 2]
+    assert config["trainer"]["devices"] == 1
+    assert "search" not in converted(num_trials=7)
+
+
+@pytest.mark.slow
+def test_a_configuration_with_hyperopt_is_searched(old, capfd, monkeypatch, tmp_path):
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    few = {"hyperopt": True, "num_trials": 2, "num_epochs": 1, "latent_channels": 4}
+    assert main(["train", "--config", str(old(recon="resnet", num_unrolls=1, **few))]) == 0
+    printed = capfd.readouterr().out
+    assert "best val/loss" in printed
+    best = yaml.safe_load(Path(printed.splitlines()[-1]).read_text())
+    assert 1e-4 <= best["optimizer"]["init_args"]["lr"] <= 1e-3
+
+
 @pytest.mark.parametrize("form", ["--config FILE", "--config=FILE"])
 def test_options_of_train_go_before_those_of_the_file(old, capsys, form):
     words = form.replace("FILE", str(old(recon="cgsense"))).split(" ")
@@ -374,7 +404,7 @@ def test_options_of_train_go_before_those_of_the_file(old, capsys, form):
 
 
 def test_errors_of_the_commands_are_one_line(old, tmp_path, capsys):
-    path = old(hyperopt=True)
+    path = old(recon="csdip")
     for words in (["import-config", str(path)], ["train", "--config", str(path)]):
         assert main(words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

@@ -220,7 +220,7 @@ def test_messages(A, y):
         VarNet(network).double()(y[:, 0], Identity((8, 6)))
     with pytest.raises(ValueError, match=r"`n_calib` must be at least 1, got 0"):
         SensitivityNetwork(network, 0)
-    with pytest.raises(TypeError, match=r"`A` must be CartesianMRI, got Identity"):
+    with pytest.raises(TypeError, match=r"must be CartesianMRI or NonCartesianMRI, got Identity"):
         SensitivityNetwork(network)(y[:, 0], Identity((8, 6)))
     two = CartesianMRI(torch.zeros(1, 2, 4, 8, 6, dtype=torch.complex128), A.mask, sets=True)
     with pytest.raises(ValueError, match=r"must have one set of maps, got sets=True"):

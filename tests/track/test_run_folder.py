@@ -56,3 +56,10 @@ def test_a_log_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"`logdir` must be a folder .* got .*file'.*Choose another"):
         new_run(tmp_path / "file", "a")
+
+
+def test_passwords_of_urls_are_not_written_down(monkeypatch):
+    url = "postgresql://anna:s3cret@host:5432/db"
+    monkeypatch.setattr("sys.argv", ["reconic", "search", f"--storage={url}", "http://x/a:b"])
+    command = environment()["command"]
+    assert command[2:] == ["--storage=postgresql://anna:***@host:5432/db", "http://x/a:b"]

@@ -12,6 +12,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from reconic.cli.descend import descend, descend_parser
+from reconic.cli.recon import recon_parser, reconstruct
 from reconic.cli.spelling import parse, usage_error
 from reconic.cli.train import BASES
 from reconic.descent.scene import Scene
@@ -117,7 +118,20 @@ def _descend(path: Path, metric: str, larger_is_better: bool, report: Report) ->
     return Outcome(sum(s[column] for s in scores) / len(scores), done.fit.run)
 
 
+def _check_recon(path: Path, metric: str) -> Any:  # noqa: ARG001
+    config = parse(recon_parser(), ["--config", str(path)])
+    if not config.holdout:
+        usage_error("a search over recon needs `holdout` above 0, such as 0.1, to judge by.")
+    return config
+
+
+def _recon(path: Path, metric: str, larger_is_better: bool, report: Report) -> Outcome:  # noqa: ARG001
+    run, found = reconstruct(recon_parser(), _check_recon(path, metric))
+    return Outcome(list(found.values())[-1].holdout, run)
+
+
 OBJECTIVES = {
+    "recon": Objective(("holdout",), _check_recon, _recon),
     "descend": Objective(("loss", "holdout", "nrmse", "psnr"), _check_descent, _descend),
     "train": Objective(("val/psnr", "val/ssim", "val/nrmse", "val/loss"), _check_training, _train),
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
 
 from reconic.cli.console import format_table, say
 from reconic.cli.spelling import make_parser, parse
@@ -20,21 +23,42 @@ _FIGURES = (".png", ".pdf", ".svg", ".jpg")
 
 def run(argv: list[str]) -> None:
     """Reconstruct; write image, figure and run folder; print the table."""
-    parser = make_parser("recon", "Reconstruct measured k-space by several methods.")
-    choices = parser.add_function_arguments(reconstruct_file, as_positional=True)
-    parser.add_argument("--out", default="recon.png", help=_OUT)
-    parser.add_argument("--logdir", default="logs", help="The run goes to logdir/recon/version_N.")
+    parser = recon_parser()
     config = parse(parser, argv)
-    out = _checked(Path(config.out))
-    scan, found = reconstruct_file(**{name: config[name] for name in choices})
-    folder = new_run(config.logdir, "recon")
+    folder, found = reconstruct(parser, config, _checked(Path(config.out)))
+    rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
+    say(format_table(["method", "λ", "held-out error"], rows))
+    say(config.out)
+    say(str(folder))
+
+
+def recon_parser() -> ArgumentParser:
+    """Parser of a reconstruction's arguments."""
+    parser = make_parser("recon", "Reconstruct measured k-space by several methods.")
+    parser.add_function_arguments(reconstruct_file, as_positional=True)
+    parser.add_argument("--out", default="recon.png", help=_OUT)
+    parser.add_argument("--logdir", default="logs", help="The run goes to logdir/name/version_N.")
+    parser.add_argument("--name", default="recon", help="Name of the run.")
+    return parser
+
+
+def reconstruct(
+    parser: ArgumentParser, config: Namespace, out: Path | None = None
+) -> tuple[Path, dict[str, Reconstruction]]:
+    """Reconstruct as parsed arguments say; the run folder, and what each method made.
+
+    Args:
+        parser: What parsed them.
+        config: Parsed arguments.
+        out: File to write beside the run folder, if any.
+    """
+    names = inspect.signature(reconstruct_file).parameters
+    scan, found = reconstruct_file(**{name: config[name] for name in names})
+    folder = new_run(config.logdir, config.name)
     write_text(folder / "config.yaml", parser.dump(config, skip_unset=False))
     write_json(folder / "environment.json", environment())
     _write(folder, out, scan, found)
-    rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
-    say(format_table(["method", "λ", "held-out error"], rows))
-    say(str(out))
-    say(str(folder))
+    return folder, found
 
 
 def _checked(out: Path) -> Path:
@@ -49,16 +73,20 @@ def _checked(out: Path) -> Path:
     return out
 
 
-def _write(folder: Path, out: Path, scan: Measurement, found: dict[str, Reconstruction]) -> None:
+def _write(
+    folder: Path, out: Path | None, scan: Measurement, found: dict[str, Reconstruction]
+) -> None:
     images = {name: r.x for name, r in found.items()}
     notes = {n: f"held-out {r.holdout:.3f}" for n, r in found.items() if math.isfinite(r.holdout)}
-    figure = out
-    if not out.name.lower().endswith(_FIGURES):
-        write_image(out, list(images.values())[-1])
-        ending = max((e for e in WRITERS if out.name.lower().endswith(e)), key=len)
-        figure = out.with_name(out.name[: -len(ending)] + ".png")
-    (folder / "figures").mkdir()
-    for path in (folder / "figures" / "comparison.png", figure):
+    figures = [folder / "figures" / "comparison.png"]
+    figures[0].parent.mkdir()
+    if out is not None:
+        figures.append(out)
+        if not out.name.lower().endswith(_FIGURES):
+            write_image(out, list(images.values())[-1])
+            ending = max((e for e in WRITERS if out.name.lower().endswith(e)), key=len)
+            figures[1] = out.with_name(out.name[: -len(ending)] + ".png")
+    for path in figures:
         comparison(
             images, scan.reference, path, notes=None if scan.reference is not None else notes
         )

@@ -16,20 +16,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from reconic.search.plan import Plan
 from reconic.search.space import Space
+from reconic.track import hidden
 
-__all__ = ["hidden", "open_study"]
+__all__ = ["open_study"]
 
 _HEARTBEAT = 15  # seconds between signs of life of a trial
 _GRACE = 60  # seconds without one after which its process is taken for dead
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-def hidden(text: str) -> str:
-    """`text` without the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1:***@", text)
 
 
 @contextlib.contextmanager

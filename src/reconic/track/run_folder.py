@@ -13,8 +13,9 @@ from typing import Any
 
 from reconic.io import atomic_path
 
-__all__ = ["environment", "new_run", "write_json", "write_text"]
+__all__ = ["environment", "hidden", "new_run", "write_json", "write_text"]
 
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
 _PACKAGES = (
     "reconic", "numpy", "torch", "lightning", "jax", "jaxlib", "optax", "jsonargparse", "h5py",
     "array-api-compat", "nilearn", "scikit-image", "tensorboardX",
@@ -77,6 +78,11 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def hidden(text: str) -> str:
+    """`text` without the passwords of the URLs in it."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
 def environment() -> dict[str, Any]:
     """Command, Python, machine and the versions of the packages that matter."""
     versions = {}
@@ -86,7 +92,7 @@ def environment() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "command": sys.argv,
+        "command": [hidden(word) for word in sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),

@@ -6,6 +6,8 @@ import functools
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from reconic._array import Array
 from reconic._kernels.nufft.batches import Fold, precision
 
@@ -39,4 +41,8 @@ def _jax_finufft() -> Any:
     ops: Any = jax_finufft.ops
     if not hasattr(ops.batching, "not_mapped"):  # a name that JAX dropped; its value was None
         ops.batching = SimpleNamespace(not_mapped=None, moveaxis=ops.batching.moveaxis)
+    if ops.get_frequency_array(2, 0).dtype.kind == "i":
+        # with JAX_ENABLE_X64 derivatives by the trajectory would take complex64 to complex128
+        indices = ops.get_frequency_array
+        ops.get_frequency_array = lambda n, order: indices(n, order).astype(np.float32)
     return jax_finufft

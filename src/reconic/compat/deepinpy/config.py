@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 
 from reconic.compat.deepinpy.keys import Settings, settings
-from reconic.compat.deepinpy.notes import N_STAND_IN, SMALLEST_LAM, notes
+from reconic.compat.deepinpy.notes import N_STAND_IN, N_TRIALS, SMALLEST_LAM, notes
 
 __all__ = ["to_reconic"]
 
@@ -55,17 +55,27 @@ def to_reconic(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str
         "images": {"every_n_epochs": s["save_every_N_epochs"]},
         "checkpoint": {"every_n_epochs": 1 if s["save_all_checkpoints"] else None},
     }
-    return made, notes(s)
+    return made | _search(s), notes(s)
+
+
+def _search(s: Settings) -> dict[str, Any]:
+    """Section `search` of a configuration with hyperopt, over the range that DeepInPy searched."""
+    if not s["hyperopt"]:
+        return {}
+    gpus = _gpus(s["gpu"])
+    space = {"optimizer.init_args.lr": {"low": 1e-4, "high": 1e-3}}
+    section = {
+        "space": space,
+        "metric": "val/loss",
+        "n_trials": s["num_trials"] or N_TRIALS,
+        "sampler": "random",
+        "pruner": "none",
+        "workers": len(gpus) or max(1, s["num_workers"]),
+    }
+    return {"search": section | ({"gpus": gpus} if gpus else {})}
 
 
 def _check(s: Settings) -> None:
-    if s["hyperopt"]:
-        _fail(
-            "hyperopt",
-            "be false: this release has no search",
-            "Set it to false to train once with the file's values, or change one on the command "
-            "line of `reconic train` for each try, such as --optimizer.lr 0.0003.",
-        )
     if s["noncart"] and s["inverse_crime"]:
         _fail(
             "inverse_crime",
@@ -76,7 +86,7 @@ def _check(s: Settings) -> None:
         _fail("data_file", "name the file with the training examples", "Add the key.", None)
     for key in ("batch_size", "num_unrolls", "num_admm", "num_blocks", "latent_channels",
                 "num_accumulate", "num_epochs", "save_every_N_epochs", "num_data_sets",
-                "num_val_data_sets"):  # fmt: skip
+                "num_val_data_sets", "num_trials"):  # fmt: skip
         if s[key] is not None and s[key] < 1:
             _fail(key, "be at least 1", "Correct it.", s[key])
     if s["l2lam_init"] < 0:
@@ -202,21 +212,29 @@ def _schedule(pair: Any) -> dict[str, Any] | None:
 def _trainer(s: Settings) -> dict[str, Any]:
     return {
         "max_epochs": s["num_epochs"],
-        **_devices(s["gpu"]),
+        **_devices(s),
         "accumulate_grad_batches": s["num_accumulate"],
         "gradient_clip_val": s["clip_grads"],
     }
 
 
-def _devices(gpu: list[Any] | None) -> dict[str, Any]:
-    """Where to train: on the CPU without `gpu`, else on those of a list such as "0, 1"."""
-    words = [word.strip() for item in gpu or [] for word in str(item).split(",") if word.strip()]
-    if not words:
+def _devices(s: Settings) -> dict[str, Any]:
+    """Where to train: on the CPU without `gpu`, else on those named; in a search each on one."""
+    gpus = _gpus(s["gpu"])
+    if not gpus:
         return {"accelerator": "cpu", "devices": 1}
+    if s["hyperopt"]:
+        return {"accelerator": "gpu", "devices": 1}
+    more = {"strategy": "ddp"} if len(gpus) > 1 else {}
+    return {"accelerator": "gpu", "devices": gpus, **more}
+
+
+def _gpus(gpu: list[Any] | None) -> list[int]:
+    """Numbers of a list such as "0, 1"."""
+    words = [word.strip() for item in gpu or [] for word in str(item).split(",") if word.strip()]
     if not all(word.isdecimal() for word in words):
         _fail("gpu", "be a list of numbers", 'Write "0, 1".', gpu)
-    more = {"strategy": "ddp"} if len(words) > 1 else {}
-    return {"accelerator": "gpu", "devices": [int(word) for word in words], **more}
+    return [int(word) for word in words]
 
 
 def _spec(class_path: str, **init_args: Any) -> dict[str, Any]:

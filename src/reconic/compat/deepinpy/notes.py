@@ -6,9 +6,10 @@ from pathlib import Path
 
 from reconic.compat.deepinpy.keys import Settings
 
-__all__ = ["N_STAND_IN", "SMALLEST_LAM", "notes"]
+__all__ = ["N_STAND_IN", "N_TRIALS", "SMALLEST_LAM", "notes"]
 
 N_STAND_IN = 8  # training examples that stand in for validation and test examples
+N_TRIALS = 20  # of a search without `num_trials`
 SMALLEST_LAM = 1e-8
 
 _DEAD = "did nothing in DeepInPy, and does nothing here"
@@ -22,6 +23,7 @@ _NOTES = {
     "dropout": _DEAD,
     "fully_sampled": "where k-space is zero in all coils, it counts as not measured",
     "gpu": "gradients are averaged over the devices by Lightning's ddp",
+    "hyperopt": "trials are compared by the validation loss; name more keys in search.space",
     "max_norm_constraint": _DEAD,
     "noncart": "coordinates are read from `masks`, in SigPy's units; no sample weighs more than "
     "another",
@@ -60,6 +62,8 @@ def _applies(key: str, s: Settings) -> bool:
         return s["num_blocks"] == 1 and s["network"] == "ResNet" and s["recon"] != "cgsense"
     if key == "fully_sampled":
         return not s["noncart"]
+    if key in ("num_trials", "num_workers", "gpu") and s["hyperopt"]:
+        return False
     return key != "gpu" or "," in str(s["gpu"])
 
 

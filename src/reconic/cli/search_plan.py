@@ -1,0 +1,80 @@
+"""The section `search` of a configuration, checked before anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import tempfile
+from argparse import ArgumentError
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from reconic.cli.console import suggest
+from reconic.cli.objectives import OBJECTIVES
+from reconic.cli.spelling import usage_error
+from reconic.search import Plan, Space
+
+__all__ = ["passing_file", "read_plan"]
+
+
+def read_plan(
+    content: Mapping[str, Any], changed: Mapping[str, Any] | None = None
+) -> tuple[Plan, dict[str, Any]]:
+    """Plan, and configuration to search around, checked before anything runs.
+
+    Args:
+        content: What a file holds: a configuration with a section `search`.
+        changed: Values of the section that have the last word.
+    """
+    config = dict(content)
+    section = config.pop("search", None)
+    if not isinstance(section, Mapping):
+        usage_error(
+            "--config: the file must have a section `search` with a `space`, got none. "
+            'Such as "search": {"space": {"optimizer.init_args.lr": {"low": 1e-4, "high": 1e-2}}}.'
+        )
+    keys = [f.name for f in dataclasses.fields(Plan)]
+    for key in section:
+        if key not in keys:
+            usage_error(f"there is no key 'search.{key}'.{suggest(key, keys)}")
+    plan = _checked(Plan(**{**section, **(changed or {})}))
+    _check_space(plan, config)
+    return plan, config
+
+
+def _checked(plan: Plan) -> Plan:
+    """Plan whose command and metric are known, the metric filled in."""
+    for name in ("command", "sampler", "pruner"):
+        choices = get_args(get_type_hints(Plan)[name])
+        value = getattr(plan, name)
+        if value not in choices:
+            usage_error(f"search.{name}: expected one of {', '.join(choices)}, got {value!r}."
+                        f"{suggest(str(value), choices)}")  # fmt: skip
+    metrics = OBJECTIVES[plan.command].metrics
+    if plan.metric is not None and plan.metric not in metrics:
+        usage_error(
+            f"search.metric: expected one of {', '.join(metrics)}, got {plan.metric!r}."
+            f"{suggest(plan.metric, metrics)}"
+        )
+    return dataclasses.replace(plan, metric=plan.metric or metrics[0])
+
+
+def _check_space(plan: Plan, config: Mapping[str, Any]) -> None:
+    """Parse the configurations at the ends of each dimension."""
+    for path, value, corner in Space(plan.space).corners(config):
+        try:
+            with passing_file(corner) as file:
+                OBJECTIVES[plan.command].check(file, plan.metric or "")
+        except ArgumentError as error:
+            usage_error(f"search.space: {path} = {json.dumps(value)}: {error}")
+
+
+@contextlib.contextmanager
+def passing_file(config: Mapping[str, Any]) -> Iterator[Path]:
+    """Passing file with a configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "config.json")
+        path.write_text(json.dumps(config), encoding="utf-8")
+        yield path
