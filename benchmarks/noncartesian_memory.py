@@ -39,7 +39,9 @@ def _sizes(quick: bool) -> tuple[int, int, int]:
 
 def _peak(who: str, way: str, quick: bool) -> float:
     command = [sys.executable, __file__, who, way, str(int(quick))]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not done.stdout:  # with a figure, an abort at exit, as torch's threads cause, does no harm
+        raise RuntimeError(f"{who} {way}: {done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -72,4 +74,4 @@ def _runs(who: str, quick: bool) -> dict[str, Callable[[], object]]:
 if __name__ == "__main__":
     who_, way_, quick_ = sys.argv[1:]
     with torch.no_grad():
-        print(json.dumps(measure_peak(_runs(who_, quick_ == "1")[way_], "cpu")))
+        print(json.dumps(measure_peak(_runs(who_, quick_ == "1")[way_], "cpu")), flush=True)
