@@ -46,6 +46,21 @@ def error(got, want):
     return np.linalg.norm(got - want) / np.linalg.norm(want)
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-4, 1e-5])
+def test_tolerance_is_met_on_spokes_of_an_image(tol, dtype):
+    """Errors of samples that crowd around the centre, and are large there, add up."""
+    angle = np.pi * np.arange(48) / 48
+    radius = np.linspace(-np.pi, np.pi, 64, endpoint=False)
+    traj = np.stack([np.outer(np.sin(angle), radius), np.outer(np.cos(angle), radius)], -1)
+    traj = traj.reshape(-1, 2).astype(np.float32)  # so that both precisions see the same
+    grid = np.hypot(*np.mgrid[-16:16, -16:16])
+    waves = matrix(traj, (32, 32))
+    y = waves @ (grid < 11).ravel()
+    want = (waves.conj().T @ y).reshape(1, 32, 32)
+    assert error(nufft_adjoint(y[None].astype(dtype), traj, (32, 32), tol), want) <= tol
+
+
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_exact_sums_are_the_matrix(like, space, rng, normal):
     traj, x, y = trajectory(rng, 17, len(space)), normal(3, *space), normal(3, 17)

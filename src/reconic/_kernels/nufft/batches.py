@@ -9,7 +9,7 @@ import numpy as np
 
 from reconic._array import Array, array_namespace, eps, real_dtype
 
-__all__ = ["Fold", "precision"]
+__all__ = ["Fold", "oversampling", "precision"]
 
 _MARGIN = 0.6  # FINUFFT's error reaches 1.7 of what is asked for on its smaller fine grid, 2-norms
 
@@ -17,6 +17,15 @@ _MARGIN = 0.6  # FINUFFT's error reaches 1.7 of what is asked for on its smaller
 def precision(tol: float, data: Array) -> float:
     """What to ask FINUFFT for, to stay within `tol`; no less than the dtype can reach."""
     return max(_MARGIN * tol, 2 * eps(data))
+
+
+def oversampling(double: bool) -> float:
+    """Of the fine grid; 0 lets FINUFFT choose.
+
+    In single precision the wide kernels of its smaller grid cancel: of a radial scan the error was
+    2e-4 where 1e-4 was asked for, and 5e-6 on the larger grid in the same time.
+    """
+    return 0.0 if double else 2.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reconic._kernels.nufft import plans
+from reconic._kernels.nufft.batches import oversampling
 from reconic._kernels.nufft.plans import Plan, Shape
 
 __all__ = ["transform"]
@@ -29,7 +30,8 @@ def _plan(
             "nufft: `finufft` must be installed for non-Cartesian sampling, got no such package. "
             "Run: pip install 'reconic[nufft]'"
         ) from error
-    plan = finufft.Plan(2, space, many, eps, -1, dtype.name, nthreads=n_threads)
+    grid = oversampling(dtype == np.complex128)
+    plan = finufft.Plan(2, space, many, eps, -1, dtype.name, nthreads=n_threads, upsampfac=grid)
     plan.setpts(*np.ascontiguousarray(traj.T))
 
     def run(source: np.ndarray, out: np.ndarray, adjoint: bool) -> None:

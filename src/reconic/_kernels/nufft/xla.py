@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reconic._array import Array
-from reconic._kernels.nufft.batches import Fold, precision
+from reconic._kernels.nufft.batches import Fold, oversampling, precision
 
 __all__ = ["transform"]
 
@@ -22,10 +22,11 @@ def transform(data: Array, traj: Array, shape: tuple[int, ...] | None, tol: floa
     fold = Fold.of(data, traj, n_core)
     source, trajs, eps = fold.data(data, n_core), fold.traj(traj, data), precision(tol, data)
     points = [trajs[:, None, :, d] for d in range(n)]  # an axis of one is shared by many
+    opts = jax_finufft.options.Opts(upsampfac=oversampling(data.dtype == "complex128"))
     if shape is None:
-        found = jax_finufft.nufft2(source, *points, iflag=-1, eps=eps)
+        found = jax_finufft.nufft2(source, *points, iflag=-1, eps=eps, opts=opts)
     else:
-        found = jax_finufft.nufft1(shape, source, *points, iflag=1, eps=eps)
+        found = jax_finufft.nufft1(shape, source, *points, iflag=1, eps=eps, opts=opts)
     return fold.unfold(found)
 
 
