@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -15,15 +14,13 @@ import numpy as np
 from reconic._array import Array
 from reconic.descent.checks import check, user_line_first
 from reconic.descent.feed import Data, Resident
-from reconic.descent.loop import Batches, advance
 from reconic.descent.loss import Loss
-from reconic.descent.pace import Pace
 from reconic.descent.problem import Problem, make_problem
-from reconic.descent.rules import Arrays
-from reconic.descent.state import Program, State
+from reconic.descent.state import State
 from reconic.descent.stopping import interruptible
 from reconic.descent.trees import format_path, split
 from reconic.descent.uncertainty import moments
+from reconic.descent.uncertainty.chains import Chains, Plan
 from reconic.descent.uncertainty.langevin import LangevinRule
 from reconic.descent.uncertainty.members import (
     Start,
@@ -37,12 +34,9 @@ from reconic.descent.uncertainty.members import (
     muster,
     seeds_of,
 )  # fmt: skip
-from reconic.descent.uncertainty.moments import Moments
 from reconic.descent.uncertainty.spread import Spread
 
 __all__ = ["Samples", "sample"]
-
-_BLOCK = 4096  # draws that one call can return the losses of
 
 
 @dataclass(frozen=True)
@@ -152,15 +146,15 @@ def sample(
     seeds = seeds_of(seed, n_chains)
     state = muster(problem, feed, variables, start, seeds, keep_best=False)
     state = state._replace(rules=_heated(state, seeds, temperature))
-    plan = _Plan(problem.program, feed.batches, of, thin, schedule)
-    run = _Run(problem, feed, plan, state, burn_in, n_samples, keep)
+    plan = Plan(problem.program, feed.batches, of, thin, schedule)
+    run = Chains(problem, feed, plan, state, burn_in, n_samples, keep)
     stopped = None
     n_draws = burn_in + n_samples
     with interruptible() as asked, user_line_first(), bar(n_draws, "draw", progress) as shown:
         while stopped is None and run.n < n_draws:
             shown.update(run.advance())
             stopped = enough(asked, began, time_limit)
-    return run.samples(stopped)
+    return _samples(run, stopped)
 
 
 def _check(
@@ -212,170 +206,25 @@ def _heated(state: State, seeds: Sequence[int], temperature: float) -> list[Any]
     return heated
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What is compiled.
-
-    Attributes:
-        program: What a step computes.
-        batches: How the data are cut.
-        of: What mean and deviation are taken of.
-        thin: Steps between draws.
-        schedule: Draw ↦ factor on the steps.
-    """
-
-    program: Program
-    batches: Batches
-    of: Callable[[Any], Any] | None
-    thin: int
-    schedule: Callable[[Array], Array] | None
-
-    def values(self, arrays: Arrays) -> Any:
-        """What mean and deviation are taken of."""
-        variables = self.program.frame.join(arrays)
-        return variables if self.of is None else self.of(variables)
-
-    @property
-    def room(self) -> int:
-        """Number of epochs that the steps of a draw may touch."""
-        return self.thin // self.batches.n_batches + 2
-
-    def factor(self, n: Array) -> Array:
-        """Factor on the steps of a draw."""
-        return jnp.ones(()) if self.schedule is None else self.schedule(n)
-
-
-@partial(jax.jit, static_argnums=0, donate_argnames=("state", "sums"))
-def _draw(
-    plan: _Plan,
-    state: State,
-    sums: Moments,
-    model: Arrays,
-    data: Mapping[str, Array],
-    weights: Array,
-    first: Array,
-    n: Array,
-    count: Array,
-) -> tuple[State, Moments, Array]:
-    """Draw `n` times in every chain, and count what is drawn if `count` is one, not zero.
-
-    Returns:
-        State, moments, and the loss where each draw's last step began (_BLOCK, n_chains).
-    """
-
-    def one(state: State, sums: Moments, factor: Array) -> tuple[State, Moments, Array]:
-        begun = state.step // plan.batches.n_batches
-        state = state._replace(scale=factor.astype(state.scale.dtype))
-        state, rows = advance(
-            plan.program, plan.batches, state, model, data, {}, weights, plan.thin, plan.room
-        )
-        row = rows[(state.step - 1) // plan.batches.n_batches - begun]
-        weight = jnp.where(state.failed, 0, count * factor).astype(sums.weight.dtype)
-        values, _ = split(plan.values(state.arrays))
-        return state, moments.add(sums, values, weight), weights.astype(row.dtype) @ row
-
-    def body(i: Array, carry: tuple) -> tuple:
-        state, sums, losses = carry
-        factor = plan.factor(first + i)
-        state, sums, loss = jax.vmap(one, in_axes=(0, 0, None))(state, sums, factor)
-        return state, sums, losses.at[i].set(loss)
-
-    losses = jnp.zeros((_BLOCK, len(state.step)), state.sums.dtype)
-    return jax.lax.fori_loop(0, n, body, (state, sums, losses))
-
-
-@dataclass
-class _Run:
-    """Chains as they run.
-
-    Attributes:
-        problem: What they share.
-        feed: Measurements.
-        plan: What is compiled.
-        state: State of each.
-        burn_in: Draws before the first sample.
-        n_samples: Samples in all.
-        keep: Samples to keep.
-        n: Draws done.
-    """
-
-    problem: Problem
-    feed: Resident
-    plan: _Plan
-    state: State
-    burn_in: int
-    n_samples: int
-    keep: int
-    n: int = 0
-    pace: Pace = field(default_factory=Pace)
-    losses: list[np.ndarray] = field(default_factory=list)
-    kept: list[list[np.ndarray]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Moments of nothing yet, in every chain."""
-        self.sums = jax.vmap(lambda a: moments.start(split(self.plan.values(a))[0]))(
-            self.state.arrays
-        )
-        self._learn(True)
-
-    def advance(self) -> int:
-        """Draw for about a quarter of a second; the number of draws."""
-        if self.n == self.burn_in:
-            self._learn(False)
-        wanted = min(self.pace.n_steps, self._until_look(), _BLOCK)
-        problem = self.problem
-        with self.pace:
-            self.state, self.sums, losses = _draw(
-                self.plan, self.state, self.sums, problem.model, self.feed.data, problem.weights,
-                self.n, wanted, int(self.n >= self.burn_in),
-            )  # fmt: skip
-            self.losses.append(np.asarray(losses)[:wanted])
-            self.pace.taken = wanted
-        due = self.n >= self.burn_in and wanted == self._until_look()
-        self.n += wanted
-        if self.keep and due:
-            values = jax.vmap(lambda a: split(self.plan.values(a))[0])(self.state.arrays)
-            self.kept.append([np.asarray(v) for v in values])
-        return wanted
-
-    def _learn(self, learning: bool) -> None:
-        rules = [
-            w._replace(rule=w.rule._replace(learning=jnp.full_like(w.rule.learning, learning)))
-            for w in self.state.rules
-        ]
-        self.state = self.state._replace(rules=rules)
-
-    def _until_look(self) -> int:
-        """Number of draws until burn-in is over, or a sample is to be kept, or all are drawn."""
-        done = self.n - self.burn_in
-        if done < 0:
-            return -done
-        return self._next_kept(done) - done
-
-    def _next_kept(self, done: int) -> int:
-        """Number of samples at which the next is kept: the ends of `keep` equal parts."""
-        part = self.keep * done // self.n_samples + 1
-        return self.n_samples if self.keep == 0 else -(-part * self.n_samples // self.keep)
-
-    def samples(self, stopped: str | None) -> Samples:
-        """What was drawn so far."""
-        problem, n_chains = self.problem, len(self.state.step)
-        failed = failures(problem, self.feed, self.state, lambda i: self.feed.data)  # noqa: ARG005
-        left = np.asarray(leave_out("sample: chain", failed, n_chains, least=1))
-        state, sums = member((self.state, self.sums), left)
-        frame = split(self.plan.values(member(state.arrays, 0)))[1]
-        mean, std = moments.mean_and_std(moments.pooled(sums))
-        return Samples(
-            mean=frame.join(mean),
-            std=frame.join(std),
-            r_hat=frame.join(moments.r_hat(sums)) if len(left) > 1 else None,
-            kept=frame.join(_stacked(self.kept, left)) if self.kept else None,
-            losses=np.concatenate(self.losses).T[left],
-            acceptance=_acceptance(problem, state),
-            variables=problem.program.frame.join(state.arrays),
-            n_samples=max(self.n - self.burn_in, 0),
-            stopped=stopped,
-        )
+def _samples(run: Chains, stopped: str | None) -> Samples:
+    """What was drawn so far."""
+    problem, n_chains = run.problem, len(run.state.step)
+    failed = failures(problem, run.feed, run.state, lambda i: run.feed.data)  # noqa: ARG005
+    left = np.asarray(leave_out("sample: chain", failed, n_chains, least=1))
+    state, sums = member((run.state, run.sums), left)
+    frame = split(run.plan.values(member(state.arrays, 0)))[1]
+    mean, std = moments.mean_and_std(moments.pooled(sums))
+    return Samples(
+        mean=frame.join(mean),
+        std=frame.join(std),
+        r_hat=frame.join(moments.r_hat(sums)) if len(left) > 1 else None,
+        kept=frame.join(_stacked(run.kept, left)) if run.kept else None,
+        losses=np.concatenate(run.losses).T[left],
+        acceptance=_acceptance(problem, state),
+        variables=problem.program.frame.join(state.arrays),
+        n_samples=max(run.n - run.burn_in, 0),
+        stopped=stopped,
+    )
 
 
 def _stacked(kept: Sequence[Sequence[np.ndarray]], left: np.ndarray) -> list[np.ndarray]:
