@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import Forked
 from tiny import tiny_config
 
 from reconic.train.load import read_checkpoint
@@ -17,33 +18,36 @@ from reconic.train.load import read_checkpoint
 ROOT = Path(__file__).parents[2]
 
 
+def spawned(argv, cwd):
+    """`python main.py` as a process group of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), *argv], cwd=cwd, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def start(tmp_path, splits):
-    """Start `reconic train` as a process of its own; waits for its first checkpoint."""
+    """Start training as a process of its own; waits for its first checkpoint."""
     config = tiny_config(tmp_path, splits)
     config["checkpoint"] = {"every_n_steps": 1}
     config["trainer"] |= {"enable_progress_bar": False, "max_epochs": 1000}
     (tmp_path / "config.json").write_text(json.dumps(config))
     started = []
 
-    def launch(*options):
-        argv = [sys.executable, str(ROOT / "main.py"), *map(str, options)]
-        if "--resume" not in options:
+    def launch(*options, process=spawned):
+        argv = [str(word) for word in options]
+        if "--resume" not in argv:
             argv += ["--config", str(tmp_path / "config.json")]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-        version = len(started)
-        process = subprocess.Popen(
-            argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
-        started.append(process)
-        folder = tmp_path / "logs" / "tiny" / f"version_{version}"
+        folder = tmp_path / "logs" / "tiny" / f"version_{len(started)}"
+        started.append(process(argv, tmp_path))
         deadline = time.monotonic() + 600  # for a busy machine
         while not (folder / "checkpoints" / "last.ckpt").is_file():
-            assert process.poll() is None, process.communicate()[1]
+            assert started[-1].poll() is None, started[-1].communicate()[1]
             assert time.monotonic() < deadline, list(folder.parent.rglob("*.ckpt"))
             time.sleep(0.02)
-        return process, folder
+        return started[-1], folder
 
     yield launch
     for process in started:
@@ -80,7 +84,7 @@ def test_signals_save_and_exit(start, signum, status, workers):
 def test_killed_at_20_random_moments(start):
     """Each time, the last checkpoint is whole, and the next process goes on from it."""
     rng = np.random.default_rng(0)
-    process, folder = start()
+    process, folder = start(process=Forked)
     steps = []
     for _ in range(20):
         time.sleep(rng.uniform(0, 0.5))
@@ -92,6 +96,6 @@ def test_killed_at_20_random_moments(start):
         assert 4 * position["epoch"] + position["n_done"] == saved["global_step"]
         for best in folder.glob("checkpoints/best.ckpt"):
             read_checkpoint(best)
-        process, folder = start("--resume", folder)
+        process, folder = start("--resume", folder, process=Forked)
     assert steps == sorted(steps)
     assert steps[-1] > steps[0]
