@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo data test fuzz lint bench bench-peers clean
+.PHONY: help install demo data test fuzz lint docs gallery bench bench-peers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,12 @@ lint: $(STAMP) ## Check style, types and who imports whom
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+
+docs: $(STAMP) ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+gallery: $(STAMP) ## Run the examples, and make the gallery of what they print and draw
+	$(BIN)/python docs/gallery.py
 
 bench: $(STAMP) ## Measure speed against the bare FFTs and the bare network
 	$(BIN)/python benchmarks/run.py

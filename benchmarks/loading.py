@@ -16,9 +16,11 @@ from report import Row
 
 from reconic.systems import CartesianMRI
 from reconic.train.data import ReconData
+from reconic.train.dataset import ReconDataset
 
 N_EXAMPLES = 24
 GROUP = "Data at batch 1, {n_coils} coils, {n}²"
+SHARDS = "Data in {n_files} files of {each} examples, 8 coils, 96²"
 
 
 def rows(device: str, quick: bool) -> list[Row]:
@@ -42,10 +44,39 @@ def rows(device: str, quick: bool) -> list[Row]:
     return [
         Row(group, name, share, "%", where, "≤5", f"{detail}, augmented, noise added"),
         Row(group, "reading an example", read, "ms", "cpu", detail="gzip, augmented, noise added"),
+        *_shard_rows(quick),
     ]
 
 
-def _write(path: str, problem: Problem) -> None:
+def _shard_rows(quick: bool) -> list[Row]:
+    """Rows of many small files, where opening them counts most."""
+    n_files, each = (40, 2) if quick else (100, 4)
+    rng, problem = np.random.default_rng(0), make_problem(n=96, n_coils=8)
+    with TemporaryDirectory() as folder:
+        for i in range(n_files):
+            _write(str(Path(folder, f"{i:03}.h5")), problem, each)
+        start = time.perf_counter()
+        dataset = ReconDataset(folder)
+        index = 1e3 * (time.perf_counter() - start) / n_files
+        orders = {"in order": range(len(dataset)), "at random": rng.permutation(len(dataset))}
+        times = {name: [] for name in orders}
+        for _ in range(4):
+            for name, order in orders.items():
+                start = time.perf_counter()
+                for i in order:
+                    dataset[int(i)]
+                times[name].append(1e3 * (time.perf_counter() - start) / len(dataset))
+    best = {name: min(t) for name, t in times.items()}
+    group = SHARDS.format(n_files=n_files, each=each)
+    ratio = best["at random"] / best["in order"]
+    detail = f"{best['at random']:.2f} ms for {best['in order']:.2f}, files in memory"
+    return [
+        Row(group, "an example at random / in order of the files", ratio, "×", "cpu", "", detail),
+        Row(group, "looking at a file when the run begins", index, "ms", "cpu"),
+    ]
+
+
+def _write(path: str, problem: Problem, n_examples: int = N_EXAMPLES) -> None:
     """Examples as `reconic simulate` stores them: each a compressed chunk."""
     arrays = {
         "imgs": problem.truth,
@@ -56,10 +87,10 @@ def _write(path: str, problem: Problem) -> None:
     with h5py.File(path, "w") as file:
         for key, example in arrays.items():
             stored = file.create_dataset(
-                key, (N_EXAMPLES, *example.shape), example.dtype, chunks=(1, *example.shape),
+                key, (n_examples, *example.shape), example.dtype, chunks=(1, *example.shape),
                 shuffle=True, compression="gzip", compression_opts=1,
             )  # fmt: skip
-            for i in range(N_EXAMPLES):
+            for i in range(n_examples):
                 stored[i] = example
 
 

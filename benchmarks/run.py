@@ -13,6 +13,9 @@ import log_cost
 import modl
 import noncartesian
 import options
+import scaling
+import spread_coils
+import viewer
 from report import FOLDER, save
 
 PARTS = {
@@ -22,9 +25,12 @@ PARTS = {
     "noncartesian": noncartesian.rows,
     "loading": loading.rows,
     "options": options.rows,
+    "coils": spread_coils.rows,
     "espirit": calibration.rows,
     "descent": descent.rows,
     "logging": log_cost.rows,
+    "viewer": viewer.rows,
+    "scaling": scaling.rows,
 }
 
 

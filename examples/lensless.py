@@ -19,7 +19,7 @@ from PIL import Image
 
 from reconic import descent as rd
 from reconic.systems import Convolution
-from reconic.view import save_figure, to_grey
+from reconic.view import comparison
 
 FAST = "RECONIC_FAST" in os.environ  # a small image and few steps, to see that all runs
 DATA = Path(os.environ.get("RECONIC_DIFFUSERCAM", "../shared/data/diffusercam"))
@@ -98,8 +98,9 @@ found = np.asarray(fit.best["scene"])[view]
 assert fit.run is not None
 path = fit.run / "figures" / "scene.png"
 path.parent.mkdir()
-Image.fromarray(to_grey(found)).save(path)
-save_figure(fit.plot(), path.with_name("loss.png"))
+shown = {"Sensor": y, "Scene": found / np.percentile(found, 99.8)}  # each to its own white
+comparison(shown, path=path, notes={"Scene": f"held-out {held_out:.3f}"})
+fit.plot(path.with_name("loss.png"))
 print(f"held-out sensor pixels: relative error {held_out:.4f}")
 print(f"figure: {path}")
 

@@ -6,6 +6,9 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")  # so that JAX keeps the precision 
 
 import numpy as np
 import pytest
+from browsers import browser as browser
+from browsers import chromium as chromium
+from browsers import tensorboard as tensorboard
 from libraries import LIBRARIES, dense, example_array
 
 

@@ -5,8 +5,10 @@ import pytest
 
 from reconic import LinearSystem, stack, static, system
 from reconic._array import from_numpy, to_numpy
-from reconic.operator import Identity
+from reconic.operator import Identity, Normal
+from reconic.solvers import cg
 from reconic.systems import CartesianMRI
+from reconic.systems.circulant import Circulant
 from reconic.testing import check_system
 
 
@@ -182,3 +184,38 @@ def test_wrong_systems_are_caught(A):
 def test_check_needs_an_array():
     with pytest.raises(ValueError, match=r"must hold an array, got none"):
         check_system(Identity((3,)))
+
+
+@pytest.mark.parametrize("kind", ["Identity", "Normal", "SenseNormal", "Circulant"])
+def test_self_adjoint_systems(kind, A, rng, normal):
+    systems = {
+        "Identity": lambda: Identity(A.in_shape),
+        "Normal": lambda: Normal(A),
+        "SenseNormal": lambda: A.N,
+        "Circulant": lambda: Circulant(rng.random(A.in_shape), A.in_shape, 1),
+    }
+    M, x, z = systems[kind](), normal(*A.in_shape), normal(*A.in_shape)
+    assert M.in_shape == M.out_shape == A.in_shape
+    assert M.H is M
+    np.testing.assert_array_equal(M.adjoint(x), M(x))
+    # ⟨z, M x⟩ = ⟨M z, x⟩ to rounding of sums of tens of terms
+    np.testing.assert_allclose(np.vdot(z, M(x)), np.vdot(M(z), x), rtol=1e-12)
+
+
+def test_only_terms_that_torch_records_are_computed_for_a_solves_derivative(normal):
+    torch = pytest.importorskip("torch")
+    A = CartesianMRI(torch.tensor(normal(2, 4, 3)), torch.ones(4, 3, dtype=torch.float64))
+    lam = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    penalty = lam * Identity(A.in_shape)
+    M = A.N + penalty
+    assert M.recorded() == [penalty]
+    assert (A.N + 0.5 * Identity(A.in_shape)).recorded() == []
+    b = torch.tensor(normal(4, 3), requires_grad=True)
+
+    def loss(M):
+        return cg(M, b, max_iter=50, tol=1e-12).x.abs().square().sum()
+
+    got = torch.autograd.grad(loss(M), (lam, b))
+    want = torch.autograd.grad(loss(lambda x: M(x)), (lam, b))  # all of M is computed again
+    for g, w in zip(got, want, strict=True):
+        torch.testing.assert_close(g, w, rtol=1e-9, atol=1e-12)  # two solves to 1e-12

@@ -304,7 +304,7 @@ def linear_solve(
     b: Array,
     solve: Callable,
     x0: Array | None = None,
-    inputs: Sequence[Array] | None = None,
+    recorded: Sequence[Callable] | None = None,
 ) -> tuple[Array, Any]:
     """Solution of M x = b, M Hermitian, differentiated by another solve instead of through `solve`.
 
@@ -316,8 +316,8 @@ def linear_solve(
         b: Right-hand side.
         solve: `solve(matvec, b, x0) -> (x, aux)`; never differentiated.
         x0: Where the forward solve starts; the backward one starts from zero (None).
-        inputs: All arrays that `matvec` holds, if they are known: where torch records none of them
-            and not `b`, one product with M is saved.
+        recorded: Terms of `matvec` that hold all that torch records of it, if they are known: the
+            others are not computed once more for the derivative.
 
     Returns:
         x and the solver's `aux`.
@@ -344,8 +344,9 @@ def linear_solve(
 
     with torch.no_grad():
         x, aux = solve(matvec, b, x0)
-    if torch.is_grad_enabled() and (inputs is None or needs_grad(b, *inputs)):
-        residual = b - matvec(x)  # once, with a graph: carries db - dM x
+    if torch.is_grad_enabled():
+        terms = [matvec] if recorded is None else recorded
+        residual = b - sum(term(x) for term in terms)  # with a graph: carries db - dM x
         if residual.requires_grad:
             x = _torch_implicit()(residual, x, lambda g: solve(matvec, g, None)[0])
     return x, aux

@@ -39,3 +39,10 @@ def test_rows_of_non_cartesian_sampling(tmp_path):
     for library in ("torch", "JAX (jit)"):
         assert f"{library}: AᴴA / batched pair of 2×-oversampled FFTs" in found
         assert f"{library}: forward / plan's execute" in found
+
+
+@pytest.mark.slow
+def test_rows_of_the_viewer(tmp_path):
+    found = {r["name"]: r for r in run(tmp_path, "--only", "viewer")}
+    assert {"grey", "three planes, linked", "hue and brightness"} <= found.keys()
+    assert all(r["value"] < 30 for r in found.values())

@@ -1,11 +1,18 @@
 """The other commands, on a tiny run and tiny data."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
-from tiny import write_splits
+from tiny import tiny_arrays, write_h5, write_splits
 
 from reconic.track import read_image, read_slices
 
@@ -136,6 +143,9 @@ def test_simulate(reconic, tmp_path):
     assert out.split() == [str(tmp_path / f"{split}.h5") for split in ("train", "val", "test")]
     with h5py.File(tmp_path / "train.h5") as file:
         assert file["imgs"].shape == (2, 40, 32)
+    _, out, _ = reconic("simulate", "--out", tmp_path, *argv, *sizes, "--shards", 2)
+    assert out.split()[0] == str(tmp_path / "train")
+    assert len(list((tmp_path / "train").iterdir())) == 2
     status, _, err = reconic("simulate", "--out", tmp_path, *argv, *sizes, "--shap", 3)
     assert status == 2
     assert "Did you mean '--shape'" in err
@@ -225,9 +235,28 @@ def test_info(reconic, home, run, ksp):
 def test_wrong_use_of_info(reconic, home):
     assert reconic("info", "nowhere")[0] == 2
     assert reconic("info", home / "config.json")[0] == 2
-    status, _, err = reconic("info", home)
+    (home / "empty").mkdir()
+    status, _, err = reconic("info", home / "empty")
     assert status == 2
-    assert "run folder with config.yaml" in err
+    assert "must be a folder with .h5 or .hdf5 files" in err
+
+
+def test_info_of_many_files(reconic, tmp_path):
+    for i, n_coils in enumerate((3, 3, 4)):
+        write_h5(tmp_path / f"{i}.h5", tiny_arrays(2 + i, n_coils=n_coils))
+    with h5py.File(tmp_path / "3.h5", "w") as file:
+        file.create_dataset("ksp", (6, 2, 8, 8), np.complex64, chunks=(3, 2, 8, 8))
+    (tmp_path / "4.h5").write_text("no HDF5")
+    status, out, _ = reconic("info", tmp_path)
+    assert status == 0
+    assert out.startswith("4 files, 15 examples, ")
+    rows = [line.split() for line in out.splitlines()]
+    assert ["2", "5", "imgs", "(32,", "24)", "complex64", "1"] in rows
+    assert ["ksp", "(4,", "32,", "24)", "complex64", "1"] in rows
+    assert ["1", "6", "ksp", "(2,", "8,", "8)", "complex64", "3"] in rows
+    assert "To read one example of ksp, a chunk of several is read" in out
+    assert f"{tmp_path / '4.h5'} must be of a whole HDF5 file" in out
+    assert reconic("info", tmp_path / "[01].h5")[1].startswith("2 files, 5 examples, ")
 
 
 def test_recon_of_a_radial_scan(reconic, home, tmp_path):
@@ -255,3 +284,103 @@ def test_recon_of_a_radial_scan(reconic, home, tmp_path):
     assert (tmp_path / "radial.png").is_file()
     config = (tmp_path / "recon" / "version_0" / "config.yaml").read_text()
     assert "traj_unit: cycles/voxel" in config
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """k-space of eight coils, and their maps."""
+    folder = tmp_path_factory.mktemp("large")
+    write_h5(folder / "ksp.h5", tiny_arrays(1, 3, n_coils=8))
+    return folder
+
+
+def recon(folder, name, *words, launcher=()):
+    """Reconstruct in a process of its own."""
+    options = ("--method", "cgsense", "--n_calib", 8, *words)
+    out = ("--out", folder / f"{name}.npy", "--logdir", folder / name)
+    command = (*launcher, "-m", "reconic", "recon", folder / "ksp.h5", *options, *out)
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def results(folder, name):
+    (version,) = (folder / name / "recon").iterdir()
+    return np.load(folder / f"{name}.npy"), json.loads((version / "results.json").read_text())
+
+
+@pytest.mark.slow
+def test_recon_by_processes_that_share_the_coils(large):
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+    started = {
+        "one": recon(large, "one"),
+        "two": recon(large, "two", "--devices", 2),
+        "torchrun": recon(large, "torchrun", launcher=torchrun),
+    }
+    told = {name: process.communicate(timeout=300) for name, process in started.items()}
+    assert not any(process.returncode for process in started.values()), told
+    x, judged = results(large, "one")
+    for name in ("two", "torchrun"):
+        assert told[name][0].count("CG-SENSE") == 1  # the first process alone speaks
+        found, other = results(large, name)
+        # sums in single precision, of which rounding moves no step of the choice of λ
+        assert np.linalg.norm(found - x) < 1e-4 * np.linalg.norm(x)
+        for method, expected in judged.items():
+            assert other[method]["lam"] == expected["lam"]
+            assert other[method]["holdout"] == pytest.approx(expected["holdout"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_recon_tells_that_a_process_was_lost(large):
+    process = recon(large, "lost", "--devices", 2)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("needs Linux's /proc")
+    deadline = time.monotonic() + 60
+    while len(workers := _spawned(children)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(workers[1], signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "process 1 of 2 was lost (SIGKILL), and the others were stopped" in err
+    assert not list(large.glob("lost*"))
+
+
+def _spawned(children):
+    """Processes that compute, of a process's children."""
+    found = map(int, children.read_text().split())
+    return [n for n in found if "spawn_main" in Path(f"/proc/{n}/cmdline").read_text()]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--devices", 0], "--devices: must be a positive number, got 0"),
+        (["--devices", "two"], "devices"),
+    ],
+)
+def test_recon_by_a_wrong_number_of_processes(reconic, large, words, message):
+    status, _, err = reconic("recon", large / "ksp.h5", *words)
+    assert status == 2
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("index", "exits", "status", "message"),
+    [
+        (0, [2, -signal.SIGTERM], 2, ""),  # the first has told
+        (1, [-signal.SIGTERM, 2], 2, "what the second said\n"),
+        (0, [1, -signal.SIGKILL], 1, "reconic recon: process 1 of 2 was lost (SIGKILL)"),
+    ],
+)
+def test_processes_that_fail_are_told_once(tmp_path, capsys, index, exits, status, message):
+    from reconic.cli.ranks import _told
+
+    (tmp_path / "1.txt").write_text("what the second said\n")
+    processes = [SimpleNamespace(exitcode=code) for code in exits]
+    error = SimpleNamespace(error_index=index)
+    assert _told("recon", processes, error, tmp_path) == status
+    told = capsys.readouterr().err
+    assert told.startswith(message)
+    assert bool(told) == bool(message)

@@ -61,7 +61,7 @@ def test_defaults_and_choices_are_those_of_the_code():
     assert "--recon Recon What is trained" in text
     assert "(default: MoDL)" in text
     assert "--trainer.max_epochs int Stop training once this number of epochs is reached. " in text
-    assert "Number of examples of a training batch; validation and test use 1. (default: 1)" in text
+    assert "Number of examples of a training batch, of all devices together; validation" in text
 
 
 SOURCE = '''

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from reconic.cli.examples import EXAMPLES
+from reconic.cli.help import command_help, command_parser
 from reconic.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +69,60 @@ def test_help_explains_every_key(capsys):
 
     for action in train_parser()._actions:
         assert action.help not in (None, argparse.SUPPRESS, ""), action.dest
+
+
+def test_help_fits_a_screen(reconic):
+    _, out, _ = reconic("--help")
+    lines = out.splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_every_command_has_an_example_of_options_and_files_that_exist():
+    assert list(EXAMPLES) == list(COMMANDS)
+    for command, example in EXAMPLES.items():
+        words = shlex.split(example)
+        named = {a.dest for a in command_parser(command)._actions}
+        assert f"reconic {command}" in example
+        assert {w[2:].replace("-", "_") for w in words if w.startswith("--")} <= named
+        assert all((ROOT / w).is_file() for w in words[:-1] if w.startswith("configs/"))
+        assert command_help(command).endswith(f"example:\n  {example}")
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["trian", "--config", "a b.json"], "reconic train --config 'a b.json'"),
+        (["train", "--confg=a.json"], "reconic train --config=a.json"),
+        (["nothing-like-it"], "reconic --help"),
+        (["info", "nowhere"], "reconic info --help"),
+        (["view"], "reconic view --help"),
+    ],
+)
+def test_errors_end_with_the_command_to_try_next(reconic, words, command):
+    status, _, err = reconic(*words)
+    assert status == 2
+    assert err.endswith(f"Try `{command}`.\n")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "command"),
+    [
+        (ImportError("no torch."), "reconic doctor"),
+        (ZeroDivisionError("zero."), "RECONIC_DEBUG=1 reconic info 'a b'"),
+        (ImportError("Run: `pip install x`."), None),
+    ],
+)
+def test_other_errors_too(reconic, monkeypatch, error, command):
+    def run(_):
+        raise error
+
+    monkeypatch.setattr("reconic.cli.info.run", run)
+    status, _, err = reconic("info", "a b")
+    assert status == 1
+    ending = "" if command is None else f" Try `{command}`."
+    assert err == f"reconic info: {error}{ending}\n"
 
 
 def test_misspelt_command(reconic):

@@ -1,8 +1,11 @@
 """`reconic search` from the command line, over descents and over training runs."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,9 @@ from reconic.simulate import random_example
 pytest.importorskip("optuna")
 pytest.importorskip("jax")
 pytest.importorskip("lightning")
+
+from reconic.cli import search_workers
+from reconic.search import Plan
 
 DESCENT = {
     "name": "tv",
@@ -57,6 +63,10 @@ def test_a_search_over_descents_ends_with_a_report_and_the_best_configuration(tm
     assert again.returncode == 0, again.stderr
     value = json.loads((tmp_path / "logs/tv/version_3/results.json").read_text())
     assert f"best nrmse: {value['object']['Reconstructed']:.5g}" in done.stdout  # the same figure
+    packed = reconic(tmp_path, "bundle", "logs/tv/version_1", "--out", "trial.zip")
+    assert packed.returncode == 0, packed.stderr
+    same = reconic(tmp_path, "reproduce", "trial.zip", "--tolerance", "0")
+    assert same.returncode == 0, same.stdout + same.stderr
     more = reconic(tmp_path, "search", "--config", "s.json")  # nothing is left to do
     assert more.returncode == 0, more.stderr
     assert not (tmp_path / "logs/tv/version_4").exists()
@@ -124,6 +134,54 @@ def test_a_gpu_that_is_not_there_is_named(tmp_path, capsys, monkeypatch):
     Path("s.json").write_text(json.dumps(DESCENT))
     assert main(["search", "--config", "s.json", "--gpus", "[99]"]) == 2
     assert "there is no GPU 99" in capsys.readouterr().err
+    assert not Path("logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("visible", "wanted", "names"),
+    [
+        (None, None, ["0", "1", "2"]),
+        (None, [2, 0], ["2", "0"]),
+        ("5,6,7", None, ["5", "6", "7"]),
+        ("5, GPU-a1,7", [1], ["GPU-a1"]),  # the number counts what this process may use
+    ],
+)
+def test_gpus_are_called_as_the_variable_calls_them(visible, wanted, names, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert search_workers.find_gpus(wanted) == names
+
+
+def test_each_worker_sees_one_gpu(monkeypatch):
+    seen = []
+
+    class Process:
+        """A process that is none, and has its own variables."""
+
+        exitcode = 0
+
+        def __init__(self, target, args):
+            self.start = lambda: target(*args)
+
+        def is_alive(self):
+            return False
+
+    def trials(*_):
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+
+    context = types.SimpleNamespace(Process=Process)
+    monkeypatch.setattr(search_workers.multiprocessing, "get_context", lambda _: context)
+    monkeypatch.setattr(search_workers, "open_study", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(search_workers, "run_trials", trials)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # put back after the test
+    monkeypatch.setenv("TQDM_DISABLE", "")
+    job = search_workers.Job(Plan(space={"a": [1]}, command="recon", workers=5), {}, "", "")
+    assert not search_workers.share(job, ["4", "GPU-b", "6"])
+    assert seen == ["4", "GPU-b", "6", "4", "GPU-b"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
 """Trials against a quadratic whose best value is known, in one process and in several."""
 
+import contextlib
+import sqlite3
+
 import pytest
 from optuna.trial import TrialState
 from searching import plan, two_workers_one_killed, value
@@ -128,6 +131,20 @@ def test_an_unreachable_database_is_named_without_its_password(opened):
     with pytest.raises(ConnectionError, match=r"anna:\*\*\*@127\.0\.0\.1:1/db") as error:
         opened("postgresql://anna:secret@127.0.0.1:1/db", "s", plan(), {})
     assert "secret" not in str(error.value)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path, opened):
+    (tmp_path / "s.db").write_text("notes " * 100)
+    with pytest.raises(ConnectionError, match="file is not a database"):
+        opened(tmp_path / "s.db", "s", plan(), {})
+
+
+def test_a_database_of_another_version_of_optuna_is_told(tmp_path, opened):
+    opened(tmp_path / "s.db", "s", plan(), {"base": 0})
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as database, database:
+        database.execute("update alembic_version set version_num = 'v99'")
+    with pytest.raises(ConnectionError, match="no longer compatible with the table schema"):
+        opened(tmp_path / "s.db", "s", plan(), {"base": 0})
 
 
 @pytest.mark.slow

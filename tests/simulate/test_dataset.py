@@ -46,6 +46,38 @@ def test_layout(tmp_path):
     assert settings["coils"] == [2, 4]
 
 
+def test_shards_hold_the_examples_of_one_file(tmp_path):
+    whole = _read(make_dataset(tmp_path, **SMALL)["train"])
+    made = make_dataset(tmp_path, **SMALL, shards=3)
+    assert made["train"] == tmp_path / "train"
+    paths = sorted(made["train"].iterdir())
+    assert [p.name for p in paths] == [f"train-000{i}.h5" for i in range(3)]
+    parts = [_read(p) for p in paths]
+    assert [len(p["ksp"]) for p in parts] == [1, 1, 2]
+    for key, values in whole.items():
+        np.testing.assert_array_equal(np.concatenate([p[key] for p in parts]), values)
+    before = [p.stat().st_mtime_ns for p in paths]
+    paths[1].unlink()
+    make_dataset(tmp_path, **SMALL, shards=3)  # the one that is missing is made again
+    after = [p.stat().st_mtime_ns for p in paths]
+    assert (before[0], before[2]) == (after[0], after[2])
+    np.testing.assert_array_equal(_read(paths[1])["ksp"], parts[1]["ksp"])
+
+
+@pytest.mark.parametrize("shards", [0, 5])
+def test_shards_that_would_be_empty(tmp_path, shards):
+    with pytest.raises(ValueError, match="from 1 to the number of training examples, 4, got"):
+        make_dataset(tmp_path, **SMALL, shards=shards)
+
+
+def test_files_of_another_number_of_shards_are_not_left_among_them(tmp_path):
+    make_dataset(tmp_path, **SMALL, shards=3)
+    with pytest.raises(FileExistsError, match=r"but its 2 files, got train-0002\.h5"):
+        make_dataset(tmp_path, **SMALL, shards=2, overwrite=True)
+    with pytest.raises(FileExistsError, match="made with other seed"):
+        make_dataset(tmp_path, **SMALL, shards=3, seed=1)
+
+
 def test_every_example_can_be_made_alone_and_missing_coils_are_zero(tmp_path):
     files = make_dataset(tmp_path, **SMALL, seed=3)
     recipe = Recipe("shepp-logan", "train", (48, 40), (2, 4), photos=0.0, seed=3)
@@ -67,7 +99,7 @@ def test_every_example_can_be_made_alone_and_missing_coils_are_zero(tmp_path):
 def test_number_of_processes_does_not_matter(tmp_path):
     recipe = Recipe("shepp-logan", "val", (48, 40), (2, 3), photos=0.0)
     for processes in (1, 2):
-        write_examples(tmp_path / f"{processes}.h5", recipe, 3, processes, progress=False)
+        write_examples({tmp_path / f"{processes}.h5": range(3)}, recipe, processes, progress=False)
     one, two = _read(tmp_path / "1.h5"), _read(tmp_path / "2.h5")
     for key in one:
         np.testing.assert_array_equal(one[key], two[key])
@@ -260,7 +292,7 @@ def test_number_of_processes_does_not_matter_with_trajectories(tmp_path):
         "shepp-logan", "val", (48, 40), (2, 3), photos=0.0, trajectory="spiral", spokes=4
     )
     for processes in (1, 2):
-        write_examples(tmp_path / f"{processes}.h5", recipe, 3, processes, progress=False)
+        write_examples({tmp_path / f"{processes}.h5": range(3)}, recipe, processes, progress=False)
     one, two = _read(tmp_path / "1.h5"), _read(tmp_path / "2.h5")
     for key in one:
         np.testing.assert_array_equal(one[key], two[key])

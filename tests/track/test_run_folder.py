@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconic.track import environment, new_run, write_json, write_text
+from reconic.track import environment, hidden, new_run, write_json, write_text
 
 
 def test_versions_count_up(tmp_path):
@@ -63,3 +63,17 @@ def test_passwords_of_urls_are_not_written_down(monkeypatch):
     monkeypatch.setattr("sys.argv", ["reconic", "search", f"--storage={url}", "http://x/a:b"])
     command = environment()["command"]
     assert command[2:] == ["--storage=postgresql://anna:***@host:5432/db", "http://x/a:b"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://anna:s3cret@host/db",
+        "to postgresql+psycopg://anna:s3cret@host:1/db, please",
+        "postgresql://host/db?user=anna&password=s3cret&sslmode=require",
+        "host=h PASSWORD=s3cret",
+    ],
+)
+def test_passwords_are_hidden_and_the_rest_is_not(url):
+    assert hidden(url) == url.replace("s3cret", "***")
+    assert hidden(hidden(url)) == hidden(url)

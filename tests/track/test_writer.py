@@ -70,7 +70,9 @@ def test_a_second_writer_adds_lines(folder):
 
 def test_flatten():
     nested = {"a": {"b": {"c": 1}, "d": None}, "e": [1, 2], "f": True, "g": {}}
-    assert flatten(nested) == {"a.b.c": 1, "e": "[1, 2]", "f": True}
+    nested["h"] = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}}
+    classes = {"h": "Adam", "h.init_args.lr": 0.1}
+    assert flatten(nested) == {"a.b.c": 1, "e": "[1, 2]", "f": True, **classes}
 
 
 def test_histograms_count_what_is_finite(folder):

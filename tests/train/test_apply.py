@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from tiny import tiny_arrays, write_h5
 
 from reconic.metrics import nrmse
@@ -235,3 +236,26 @@ def test_options_of_a_trajectory_without_one(path, tmp_path, arrays):
     np.save(tmp_path / "traj.npy", np.full((5, 16, 2), 3.0))
     with pytest.raises(ValueError, match="`shape` must be given with this trajectory"):
         reconstruct_file(str(tmp_path / "ksp.npy"), traj=str(tmp_path / "traj.npy"))
+
+
+@pytest.fixture
+def ranks(tmp_path):
+    """A group of this process alone."""
+    dist.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_processes_that_share_coils_reconstruct_and_judge_as_one(path, request):
+    arguments = (path, "cgsense,wavelet", 0.01)
+    _, expected = reconstruct_file(*arguments, n_calib=16)
+    request.getfixturevalue("ranks")
+    _, found = reconstruct_file(*arguments, n_calib=16)
+    for name, one in expected.items():
+        np.testing.assert_array_equal(found[name].x, one.x)
+        assert (found[name].lam, found[name].holdout) == (one.lam, one.holdout)
+
+
+def test_a_method_that_learns_from_the_scan_needs_all_coils(path, ranks):
+    with pytest.raises(ValueError, match=r"must not learn from the scan .* got Deep image prior"):
+        reconstruct_file(path, "dip", n_calib=16)

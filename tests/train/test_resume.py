@@ -8,6 +8,7 @@ import lightning
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
+from tiny import tiny_arrays, write_h5
 
 from reconic.networks import CNN
 from reconic.recons import MoDL
@@ -174,3 +175,21 @@ def test_more_epochs_after_the_end(splits, tmp_path, whole):
     longer = run(splits, tmp_path, resume=str(short.folder), lr_scheduler=[0.5, 1])
     straight = run(splits, tmp_path, lr_scheduler=[0.5, 1])
     assert_same(saved(straight.folder), saved(longer.folder))
+
+
+@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_stopped_amid_a_folder_of_files(splits, tmp_path, num_workers):
+    (tmp_path / "train").mkdir()
+    for seed in range(5):
+        write_h5(tmp_path / "train" / f"{seed}.h5", tiny_arrays(2, seed))
+    splits = {**splits, "train": str(tmp_path / "train")}
+    options = {
+        "data": {"num_workers": num_workers, "batch_size": 2},
+        "trainer": {"max_epochs": 2},
+        "lr_scheduler": [0.5, 1],
+    }
+    whole = run(splits, tmp_path / "whole", **options)
+    stopper = At("on_train_batch_end", 7)  # the second of the five batches of the second epoch
+    folder, _ = interrupted(splits, tmp_path / "parts", callbacks=[stopper], **options)
+    resumed = run(splits, tmp_path / "parts", resume=str(folder), **options)
+    assert_equal_ends(whole, resumed, folder)

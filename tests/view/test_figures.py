@@ -62,13 +62,25 @@ def test_all_magnitudes_share_the_truth_s_scale_and_errors_are_magnified():
         assert image.get_cmap().name == "inferno"
 
 
-def test_colour_bar_is_in_percent_of_the_largest_value():
+def test_colour_bars_are_in_percent_of_the_largest_value_and_in_the_unit():
     x = disc()
     x[30, 24] = 4  # the grey scale ends lower, at the 99.8th percentile
-    figure = comparison({"a": noisy(x, 0.1)}, reference=x, error_scale=5)
-    (bar,) = figure.axes[-1].child_axes
-    assert bar.get_ylim()[1] == pytest.approx(100 * grey_scale([x]) / 4 / 5)
-    assert bar.get_title(loc="left") == "|error| \N{MULTIPLICATION SIGN} 5"
+    figure = comparison({"a": noisy(x, 0.1)}, reference=x, error_scale=5, unit="1/m")
+    error, grey = figure.axes[-1].child_axes
+    assert error.get_ylim()[1] == pytest.approx(100 * grey_scale([x]) / 4 / 5)
+    assert error.get_title(loc="left") == "|error|\n\N{MULTIPLICATION SIGN} 5"
+    assert grey.get_ylim() == (0, pytest.approx(grey_scale([x])))
+    assert (grey.get_title(loc="left").strip(), grey.get_xlabel()) == ("|x|", "1/m")
+
+
+def test_without_a_truth_each_row_has_the_bar_of_its_scale():
+    figure = comparison({"a": disc(), "b": 0.5 * disc()}, unit="1/m")
+    above, below = panels(figure)
+    for axes in (above[-1], below[-1]):
+        (bar,) = axes.child_axes
+        assert bar.get_ylim() == pytest.approx(axes.images[0].get_clim())
+        assert bar.get_xlabel() == "1/m"
+        assert bar.get_tightbbox().x1 <= figure.bbox.x1  # nothing is cut off
 
 
 def test_without_a_truth_the_second_row_magnifies_the_centre():

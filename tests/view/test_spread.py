@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reconic.metrics import nrmse
 from reconic.view import spread_figure
 
 RNG = np.random.default_rng(0)
@@ -20,6 +21,10 @@ def test_mean_deviation_and_error_are_drawn_on_their_scales(tmp_path):
         shown, [abs(mean[1]), std[1], abs(mean[1] - 1), abs(mean[0].real), std[0]], strict=True
     ):  # of leading axes the middle
         np.testing.assert_allclose(got, want)
+    (note,) = figure.axes[0].texts
+    assert note.get_text().startswith(f"NRMSE {nrmse(mean, truth, n_space=3):.3f}")
+    (bar,) = figure.axes[1].child_axes
+    assert bar.get_xlabel() == "a.u."
     limits = [a.images[0].get_clim() for a in figure.axes if a.images]
     assert limits[1] == limits[2] == (0, pytest.approx(np.percentile(std[1], 99.5)))
     assert (tmp_path / "spread.pdf").exists()

@@ -22,7 +22,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,14 +82,14 @@ def toeplitz_normal(
         Array of the shape of x.
     """
     n_axes = kernel.shape[0].bit_length() - 1
-    axes, phases = tuple(range(-n_axes, 0)), _phases(x, n_axes)
+    axes, waves = tuple(range(-n_axes, 0)), _waves(x, n_axes)
     if subspace:
-        return _plain(_mixed_normal, x, maps, kernel, phases, axes, n_core, sets)
+        return _plain(_mixed_normal, x, maps, kernel, waves, axes, n_core, sets)
     if is_jax_array(x) and _on_cpu():
-        return _jax_by_coil(x, maps, kernel, phases, axes, n_core, sets)
+        return _jax_by_coil(x, maps, kernel, waves, axes, n_core, sets)
     if in_place_is_safe(x, maps, kernel):
-        return _torch_by_blocks(x, maps, kernel, phases, axes, n_core, sets)
-    return _plain(sense_normal, x, maps, kernel, phases, axes, n_core, sets)
+        return _torch_by_blocks(x, maps, kernel, waves, axes, n_core, sets)
+    return _plain(sense_normal, x, maps, kernel, waves, axes, n_core, sets)
 
 
 def _plain(
@@ -97,16 +97,19 @@ def _plain(
     x: Array,
     maps: Array,
     kernel: Array,
-    phases: list[Array],
+    waves: list[Array],
     axes: tuple[int, ...],
     n_core: int,
     sets: bool,
 ) -> Array:
     """Sum over parities of a normal operator, for every library; the oracle of the others."""
-    xp, total = array_namespace(x), 0
-    for p, phase in enumerate(phases):
-        total = total + xp.conj(phase) * normal(x * phase, maps, kernel[p, ...], axes, n_core, sets)
-    return total
+    if not waves:
+        return normal(x, maps, kernel[0, ...], axes, n_core, sets)
+    wave, *rest = waves
+    half, settings = kernel.shape[0] // 2, (rest, axes, n_core, sets)
+    even = _plain(normal, x, maps, kernel[:half, ...], *settings)
+    odd = _plain(normal, x * wave, maps, kernel[half:, ...], *settings)
+    return even + array_namespace(x).conj(wave) * odd
 
 
 def _on_cpu() -> bool:
@@ -119,7 +122,7 @@ def _jax_by_coil(
     x: Array,
     maps: Array,
     kernel: Array,
-    phases: list[Array],
+    waves: list[Array],
     axes: tuple[int, ...],
     n_core: int,
     sets: bool,
@@ -131,7 +134,7 @@ def _jax_by_coil(
     import jax
 
     coil, fft = maps.ndim - n_core - 1, jax.numpy.fft.fftn
-    total = 0
+    phases, total = _phases(waves), 0
     for c in range(maps.shape[coil]):
         part = jax.lax.index_in_dim(maps, c, coil, keepdims=False)
         image = (part * x).sum(-n_core - 1) if sets else part * x
@@ -145,36 +148,61 @@ def _jax_by_coil(
     return jax.numpy.conj(total)
 
 
+def _phases(waves: list[Array]) -> list[Array | float]:
+    """φ_p of all parities p, products of the waves; 1 for the first."""
+    parities = itertools.product((0, 1), repeat=len(waves))
+    return [math.prod(w for w, odd in zip(waves, p, strict=True) if odd) for p in parities]
+
+
 def _torch_by_blocks(
     x: Array,
     maps: Array,
     kernel: Array,
-    phases: list[Array],
+    waves: list[Array],
     axes: tuple[int, ...],
     n_core: int,
     sets: bool,
 ) -> Array:
-    """Some coils after the others, all parities of each, in place, as `sense_normal` does it."""
+    """Some coils after the others, in place, as `sense_normal` does it.
+
+    Both parities of the last axis are one array, with an axis before `core`, so that there are
+    few calls; those of the other axes follow each other, so that it stays in cache.
+    """
     import torch
 
-    coil, set_ = -n_core - 1, -n_core - 2
+    pair, coil, set_ = -n_core - 1, -n_core - 2, -n_core - 3
     n_batch = x.ndim - n_core - sets
-    signed = kernel.expand(*kernel.shape[:-n_core], *x.shape[-n_core:]).contiguous()
-    signed = torch.view_as_real(signed).unsqueeze(coil - 1)  # (parity, *batch, 1, *core, 2)
+    signed = kernel.unflatten(0, (-1, 2)).movedim(1, pair).unsqueeze(coil)
+    weights = torch.view_as_real(signed).unbind()  # of each parity, (*batch, 1, 2, *core, 2)
     batch = torch.broadcast_shapes(x.shape[:n_batch], kernel.shape[1:-n_core])
-    x = x.expand(*batch, *x.shape[n_batch:]).unsqueeze(coil)
+    x = x.expand(*batch, *x.shape[n_batch:])
+    x = torch.stack((x, x * waves[-1]), pair).unsqueeze(coil)
     total: Array = None
-    for part in maps.split(coils_per_block(maps.shape[coil], x.numel()), coil):
+    block = coils_per_block(maps.shape[-n_core - 1], x.numel())
+    for part in maps.unsqueeze(pair).split(block, coil):
         image = (part * x).sum(set_) if sets else part * x
-        back: Array = None
-        for phase, weights in zip(phases, signed, strict=True):
-            k = torch.fft.fftn(image if back is None else image * phase, dim=axes)
-            torch.view_as_real(k).mul_(weights)
-            k = torch.fft.fftn(k, dim=axes)
-            back = k if back is None else back.addcmul_(k, phase)  # the first phase is one
+        back = _torch_convolve(image, weights, waves[:-1], axes)
         back = back.unsqueeze(set_) if sets else back
         total = part * back if total is None else total.addcmul_(part, back)
-    return torch.conj_physical_(total.sum(coil))
+    even, odd = total.sum(coil).unbind(pair)
+    return even.addcmul_(odd, waves[-1]).conj_physical_()
+
+
+def _torch_convolve(
+    image: Array, weights: Sequence[Array], waves: list[Array], axes: tuple[int, ...]
+) -> Array:
+    """Σ_p φ_p F conj(P_p F φ_p image) over the parities of `waves`' axes; overwrites `image`."""
+    import torch
+
+    if not waves:
+        k = torch.fft.fftn(image, dim=axes)
+        torch.view_as_real(k).mul_(weights[0])
+        return torch.fft.fftn(k, dim=axes)
+    wave, *rest = waves
+    half = len(weights) // 2
+    even = _torch_convolve(image.clone() if rest else image, weights[:half], rest, axes)
+    odd = _torch_convolve(image.mul_(wave), weights[half:], rest, axes)
+    return even.addcmul_(odd, wave)
 
 
 def _mixed_normal(
@@ -193,29 +221,27 @@ def _mixed_normal(
     return total
 
 
-def _phases(x: Array, n_axes: int) -> list[Array]:
-    """φ_p(r) = exp(-πi Σ_d p_d r_d / n_d) of all parities p, each spanning the last axes of x."""
+def _waves(x: Array, n_axes: int) -> list[Array]:
+    """exp(-πi r / n) along each of the last axes of x, of which the φ_p are products."""
     shape, double = tuple(x.shape[-n_axes:]), eps(x) < 1e-10
     if is_torch_array(x):
-        return _phases_torch(shape, double, x.device)
-    phases = _phases_numpy(shape, double)
-    return phases if is_jax_array(x) else [from_numpy(p, x) for p in phases]
+        return _waves_torch(shape, double, x.device)
+    waves = _waves_numpy(shape, double)
+    return waves if is_jax_array(x) else [from_numpy(w, x) for w in waves]
 
 
 @functools.lru_cache(maxsize=16)
-def _phases_numpy(shape: tuple[int, ...], double: bool) -> list[np.ndarray]:
-    waves = [np.exp(-1j * np.pi * np.arange(n) / n) for n in shape]
-    kind = np.complex128 if double else np.complex64
-    found = []
-    for parity in itertools.product((0, 1), repeat=len(shape)):
-        factors = [w**p for w, p in zip(waves, parity, strict=True)]
-        found.append(functools.reduce(np.multiply, np.ix_(*factors)).astype(kind))
-    return found
+def _waves_numpy(shape: tuple[int, ...], double: bool) -> list[np.ndarray]:
+    kind, waves = np.complex128 if double else np.complex64, []
+    for d, n in enumerate(shape):
+        wave = np.exp(-1j * np.pi * np.arange(n) / n).astype(kind)
+        waves.append(wave.reshape(n, *(1,) * (len(shape) - 1 - d)))
+    return waves
 
 
 @functools.lru_cache(maxsize=16)
-def _phases_torch(shape: tuple[int, ...], double: bool, place: Any) -> list[Array]:
+def _waves_torch(shape: tuple[int, ...], double: bool, place: Any) -> list[Array]:
     import torch
 
     with torch.inference_mode(False):  # an inference tensor could not serve a later backward pass
-        return [torch.tensor(p, device=place) for p in _phases_numpy(shape, double)]
+        return [torch.tensor(w, device=place) for w in _waves_numpy(shape, double)]

@@ -17,7 +17,7 @@ from reconic.cli.spelling import make_parser, parse, suggest, usage_error
 from reconic.cli.uncertainty import UNCERTAINTY, Task, plan
 from reconic.descent.scene import Scene
 from reconic.metrics import nrmse, psnr
-from reconic.track import write_json, write_text
+from reconic.track import write_json
 from reconic.view import comparison, save_figure
 
 _TERMS = ("amplitude", "cross_correlation", "huber", "l1", "l2", "nonnegative", "poisson", "tv",
@@ -56,6 +56,11 @@ class Done:
                 }  # fmt: skip
         return found
 
+    def deviations(self) -> dict[str, float]:
+        """Mean standard deviation of each image, by name."""
+        std = {} if self.spread is None else self.spread.std
+        return {name: float(np.mean(values)) for name, values in std.items()}
+
 
 def run(argv: list[str]) -> None:
     """Descend, and print the errors, the figure's path and, last, the run folder's."""
@@ -79,7 +84,7 @@ def descend_parser() -> ArgumentParser:
     parser.add_function_arguments(
         rd.reconstruct,
         skip={"forward", "variables", "data", "loss", "optimizers", "after_step", "after_epoch",
-              "alternate", "stop", "images", "run", "devices"},  # pyright: ignore[reportArgumentType]
+              "alternate", "stop", "images", "run", "devices", "config", "live"},  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
     parser.add_argument(
         "--uncertainty", type=str | dict[str, Any] | None, default=None, help=UNCERTAINTY
@@ -104,45 +109,52 @@ def descend(
              *PROCESSES}  # fmt: skip
     rest = {k: v for k, v in made.items() if k not in given}
     name = None if rest["resume"] else Path(made["logdir"], made["name"])
+    config.resume = None  # a run that was resumed is one that was not interrupted
     fit = rd.reconstruct(
-        scene.forward, scene.variables, scene.data, loss, optimizers,
-        images=scene.images, run=name, stop=stop, **rest,
+        scene.forward, scene.variables, scene.data, loss, optimizers, images=scene.images,
+        run=name, stop=stop, config=parser.dump(config, skip_unset=False), **rest,
     )  # fmt: skip
     if fit.run is None:  # the first process writes
         return None
-    write_text(fit.run / "config.yaml", parser.dump(config, skip_unset=False))
     spread = None
     if estimate is not None and fit.stopped != "interrupted":
         spread = estimate(Task(scene, loss, optimizers, rest, fit))
     return Done(scene, fit, spread)
 
 
-def _report(done: Done) -> None:
-    """Figure, table and results of a finished run."""
-    scene, fit, spread = done.scene, done.fit, done.spread
+def keep(done: Done) -> list[Path]:
+    """Write results.json and the figures of a finished run; the figures of images."""
+    scene, fit = done.scene, done.fit
     assert fit.run is not None
     figures = fit.run / "figures"
     figures.mkdir(exist_ok=True)
     save_figure(fit.plot(), figures / "loss.png")
+    drawn = []
     for name, x in scene.images(fit.best).items():
         before = {"Before": np.asarray(scene.before[name])} if name in scene.before else {}
         images = {**before, _AFTER: np.asarray(x)}
-        comparison(images, scene.truth.get(name), figures / f"{name}.png")
-        say(f"figure: {figures / f'{name}.png'}")
-    scores = done.scores()
-    results = {name: {k: v[0] for k, v in found.items()} for name, found in scores.items()}
+        drawn.append(figures / f"{name}.png")
+        comparison(images, scene.truth.get(name), drawn[-1])
+    results = {name: {k: v[0] for k, v in found.items()} for name, found in done.scores().items()}
+    for name, deviation in done.deviations().items():
+        results.setdefault(name, {})["Standard deviation"] = deviation
+    write_json(fit.run / "results.json", results)
+    return drawn
+
+
+def _report(done: Done) -> None:
+    """Figure, table and results of a finished run."""
+    for path in keep(done):
+        say(f"figure: {path}")
     rows = [[f"{name}, {k.lower()}", f"{v[0]:.4f}", f"{v[1]:.2f}"]
-            for name, found in scores.items() for k, v in found.items()]  # fmt: skip
+            for name, found in done.scores().items() for k, v in found.items()]  # fmt: skip
     if rows:
         say(format_table(["image", "NRMSE", "PSNR / dB"], rows))
-    for name, std in {} if spread is None else spread.std.items():
-        deviation = float(np.mean(std))
-        results.setdefault(name, {})["Standard deviation"] = deviation
+    for name, deviation in done.deviations().items():
         say(f"{name}: mean standard deviation {deviation:.4g}")
-    write_json(fit.run / "results.json", results)
-    if fit.stopped:
-        say(f"stopped early: {fit.stopped}")
-    say(str(fit.run))
+    if done.fit.stopped:
+        say(f"stopped early: {done.fit.stopped}")
+    say(str(done.fit.run))
 
 
 def _loss(terms: Mapping[str, Mapping[str, Any]]) -> rd.Loss:

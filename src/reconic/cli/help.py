@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconic.cli.examples import EXAMPLES
 from reconic.cli.source import Parameter, Source, load, parameters
 
-__all__ = ["command_help"]
+__all__ = ["command_help", "command_parser"]
 
 _CLASSES = """A class is given as {"class_path": NAME, "init_args": {...}} in a file, or as
 --recon NAME --recon.ARGUMENT VALUE; --recon.help NAME explains the arguments of one."""
@@ -40,7 +41,17 @@ class _Options:
 
 
 def command_help(command: str) -> str:
-    """Help of `reconic COMMAND`, from the calls by which its `run` makes its parser.
+    """Help of `reconic COMMAND`, with an example.
+
+    Args:
+        command: Name of the command.
+    """
+    text = command_parser(command).format_help().rstrip()
+    return f"{text}\n\nexample:\n  {EXAMPLES[command]}"
+
+
+def command_parser(command: str) -> argparse.ArgumentParser:
+    """Options of `reconic COMMAND`, from the calls by which its `run` makes its parser.
 
     Args:
         command: Name of the command.
@@ -48,7 +59,7 @@ def command_help(command: str) -> str:
     options = _Options()
     module = load(f"reconic.cli.{command.replace('-', '_')}")
     _read(module, "run", options)
-    return _format(f"reconic {command}", options)
+    return _parser(f"reconic {command}", options)
 
 
 def _read(source: Source, function: str, options: _Options) -> None:
@@ -125,7 +136,7 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.:])\s", text, maxsplit=1)[0]
 
 
-def _format(prog: str, options: _Options) -> str:
+def _parser(prog: str, options: _Options) -> argparse.ArgumentParser:
     epilog = _CLASSES if any("class_path" in str(v) for v in options.defaults.values()) else None
     parser = argparse.ArgumentParser(
         prog=prog, description=options.description, epilog=epilog, add_help=False
@@ -133,14 +144,19 @@ def _format(prog: str, options: _Options) -> str:
     words = [_SHOWN.get(p.kind, "{}").format(p.name) for p in options.positional]
     parser.usage = options.usage or " ".join([prog, *words, "[options]"])
     for p in options.positional:
-        parser.add_argument(p.name, help=_escaped(p.text))
+        parser.add_argument(p.name, metavar=p.name, choices=_choices(p.kind), help=_escaped(p.text))
     first = parser.add_argument_group("options")
     first.add_argument("--help", action="help", help="Show this, without loading an engine.")
     for group, members in options.groups.items():
         home = parser.add_argument_group(group) if group else first
         for p in members:
-            home.add_argument(f"--{p.name}", metavar=_kind(p.kind), help=_explained(p, options))
-    return parser.format_help().rstrip()
+            home.add_argument(
+                f"--{p.name}",
+                metavar=_kind(p.kind),
+                choices=_choices(p.kind),
+                help=_explained(p, options),
+            )
+    return parser
 
 
 def _kind(annotation: str) -> str:
@@ -148,6 +164,12 @@ def _kind(annotation: str) -> str:
     for pattern, shown in _KINDS:
         annotation = re.sub(pattern, shown, annotation)
     return _escaped(annotation).strip()
+
+
+def _choices(annotation: str) -> list[str] | None:
+    """What can be given, where that is a list in braces."""
+    kind = _kind(annotation)
+    return kind[1:-1].split(",") if re.fullmatch(r"\{.*\}", kind) else None
 
 
 def _explained(p: Parameter, options: _Options) -> str:

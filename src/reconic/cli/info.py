@@ -1,29 +1,37 @@
-"""`reconic info`: versions and devices, or what a run or a data file holds."""
+"""`reconic info`: versions and devices, or what a run, a data file or a folder of them holds."""
 
 from __future__ import annotations
 
 import importlib.util
+from glob import has_magic
 from pathlib import Path
 
 from reconic.cli.console import format_table, say
+from reconic.cli.data_files import describe_files
 from reconic.cli.scores import format_scores
 from reconic.cli.spelling import make_parser, parse
+from reconic.io import example_files
 from reconic.track import environment, read_slices
+
+_PATH = """Run folder; data file; or folder or pattern of HDF5 files, such as data/**/*.h5. Without
+one: versions."""
 
 
 def run(argv: list[str]) -> None:
     """Print versions and devices, a run's configuration and results, or a file's arrays."""
-    parser = make_parser("info", "Show versions, a run or a data file.", config=False)
-    parser.add_argument("path", nargs="?", help="Run folder or data file; without one: versions.")
+    parser = make_parser("info", "Show versions, a run or data files.", config=False)
+    parser.add_argument("path", nargs="?", help=_PATH)
     path = parse(parser, argv).path
     if path is None:
         _show_environment()
-    elif Path(path).is_dir():
+    elif (Path(path) / "config.yaml").is_file():
         _show_run(Path(path))
     elif Path(path).is_file():
         say(format_table(["key", "shape", "kind"], _arrays(Path(path))))
+    elif Path(path).is_dir() or has_magic(path):
+        say(describe_files(example_files(path)))
     else:
-        raise FileNotFoundError(f"`path` must be a run folder or a data file, got {path!r}.")
+        raise FileNotFoundError(f"`path` must be a run folder or data, got {path!r}.")
 
 
 def _show_environment() -> None:
@@ -42,12 +50,7 @@ def _show_environment() -> None:
 
 
 def _show_run(folder: Path) -> None:
-    config = folder / "config.yaml"
-    if not config.is_file():
-        raise FileNotFoundError(
-            f"`path` must be a run folder with config.yaml, got {str(folder)!r}."
-        )
-    say(config.read_text(encoding="utf-8"))
+    say((folder / "config.yaml").read_text(encoding="utf-8"))
     checkpoints = sorted(p.name for p in folder.glob("checkpoints/*.ckpt"))
     say(f"checkpoints: {', '.join(checkpoints) or 'none'}")
     if (slices := folder / "slices.csv").is_file():

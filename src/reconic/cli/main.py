@@ -6,6 +6,8 @@ import argparse
 import importlib
 import logging
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 
@@ -20,10 +22,15 @@ COMMANDS = {
     "recon": "reconstruct measured k-space",
     "search": "search the best values of a configuration's keys",
     "descend": "reconstruct one scene by gradient descent",
+    "view": "look at a file or a run: page, picture, or in the terminal",
+    "bundle": "pack a run into one archive, to run it again elsewhere",
+    "reproduce": "run a bundle again, and compare what comes out",
     "simulate": "make example data",
     "check": "check a forward model of your own",
     "import-config": "bring a configuration of DeepInPy into Reconic's form",
     "info": "show versions and devices, or what a run or a data file holds",
+    "doctor": "show what is installed, seen and missing",
+    "completion": "print the completion script of bash, zsh or fish",
 }
 
 
@@ -38,15 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, *rest = argv
     if name not in COMMANDS:
-        message = f"there is no command {name!r}.{suggest(name, COMMANDS)} See `reconic --help`."
-        return _fail("reconic", message, 2)
+        message = f"there is no command {name!r}.{suggest(name, COMMANDS)}"
+        return _fail("reconic", _with_next(message, "reconic", argv, "reconic --help"), 2)
     if "-h" in rest or "--help" in rest:
         say(command_help(name))
         return 0
     logging.basicConfig(format="%(message)s")
     logging.getLogger("reconic").setLevel(logging.INFO)
-    command = importlib.import_module(f"reconic.cli.{name.replace('-', '_')}")
-    return _guarded(name, command.run, rest)
+    module = f"reconic.cli.{name.replace('-', '_')}"
+    return _guarded(name, lambda words: importlib.import_module(module).run(words), rest)
 
 
 def _guarded(name: str, run: Callable[[list[str]], int | None], argv: list[str]) -> int:
@@ -55,16 +62,39 @@ def _guarded(name: str, run: Callable[[list[str]], int | None], argv: list[str])
     try:
         return run(argv) or 0
     except argparse.ArgumentError as error:
-        return _fail(where, str(error), 2)
+        return _fail(where, _with_next(str(error), where, argv, f"{where} --help"), 2)
     except (
         ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError
     ) as error:  # fmt: skip
         if os.environ.get("RECONIC_DEBUG"):
             raise
-        status = 2 if isinstance(error, ValueError | FileNotFoundError) else 1
-        return _fail(where, _text(error), status)
+        usual = isinstance(error, ValueError | FileNotFoundError)
+        again = f"RECONIC_DEBUG=1 {shlex.join([*where.split(), *argv])}"
+        command = f"{where} --help" if usual else again
+        command = "reconic doctor" if isinstance(error, ImportError) else command
+        return _fail(where, _with_next(_text(error), where, argv, command), 2 if usual else 1)
     except KeyboardInterrupt:
         return _fail(where, "stopped by the user.", 130)
+
+
+def _with_next(message: str, where: str, argv: Sequence[str], command: str) -> str:
+    """`message`, ending with the command to try next unless it names one.
+
+    Args:
+        message: What is wrong.
+        where: Command that failed.
+        argv: Its words; where `message` tells what a wrong one should be, that is put in its place.
+        command: What to try if nothing nearer is known.
+    """
+    if re.search(r"(`|Write |Try )(reconic|pip|RECONIC)", message):
+        return message
+    near = re.search(r"'([^']+)'\.? Did you mean '([^']+)'\?", message)
+    words = [word.partition("=")[0] for word in argv]
+    if near and words.count(near[1]) == 1:
+        place = words.index(near[1])
+        mended = [*argv[:place], near[2] + argv[place][len(near[1]) :], *argv[place + 1 :]]
+        command = shlex.join([*where.split(), *mended])
+    return f"{message} Try `{command}`."
 
 
 def _text(error: Exception) -> str:
@@ -90,6 +120,6 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "reconic COMMAND --help explains its options.",
+            "reconic COMMAND --help explains its options, with an example.",
         ]
     )

@@ -6,9 +6,11 @@ import inspect
 import math
 from pathlib import Path
 
+import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from reconic.cli.console import format_table, say
+from reconic.cli.ranks import DEVICES, joined, launch, to_launch
 from reconic.cli.spelling import make_parser, parse
 from reconic.io import WRITERS, Measurement, write_image
 from reconic.track import RunWriter, environment, new_run, write_json, write_text
@@ -21,15 +23,24 @@ last method's image, and the figure goes beside it."""
 _FIGURES = (".png", ".pdf", ".svg", ".jpg")
 
 
-def run(argv: list[str]) -> None:
+def run(argv: list[str]) -> int | None:
     """Reconstruct; write image, figure and run folder; print the table."""
     parser = recon_parser()
+    parser.add_argument("--devices", type=int | None, default=None, help=DEVICES)
     config = parse(parser, argv)
-    folder, found = reconstruct(parser, config, _checked(Path(config.out)))
+    out = _checked(Path(config.out))
+    if to_launch(config.devices):
+        return launch("recon", argv, config.devices)
+    with joined(config.devices) as chief:
+        if not chief:
+            _computed(config)
+            return None
+        folder, found = reconstruct(parser, config, out)
     rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
     say(format_table(["method", "λ", "held-out error"], rows))
     say(config.out)
     say(str(folder))
+    return None
 
 
 def recon_parser() -> ArgumentParser:
@@ -52,13 +63,17 @@ def reconstruct(
         config: Parsed arguments.
         out: File to write beside the run folder, if any.
     """
-    names = inspect.signature(reconstruct_file).parameters
-    scan, found = reconstruct_file(**{name: config[name] for name in names})
+    scan, found = _computed(config)
     folder = new_run(config.logdir, config.name)
     write_text(folder / "config.yaml", parser.dump(config, skip_unset=False))
     write_json(folder / "environment.json", environment())
     _write(folder, out, scan, found)
     return folder, found
+
+
+def _computed(config: Namespace) -> tuple[Measurement, dict[str, Reconstruction]]:
+    names = inspect.signature(reconstruct_file).parameters
+    return reconstruct_file(**{name: config[name] for name in names})
 
 
 def _checked(out: Path) -> Path:
@@ -94,6 +109,8 @@ def _write(
     write_json(folder / "results.json", table)
     vmax = grey_scale(list(images.values())[1:] or images.values())
     writer = RunWriter(folder)
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    writer.hparams(config, [f"holdout/{n}" for n in found])
     judged = {f"holdout/{n}": r.holdout for n, r in found.items() if math.isfinite(r.holdout)}
     writer.scalars(judged, 0)
     writer.images({f"recon/{n}": to_grey(x, vmax) for n, x in images.items() if x.ndim == 2}, 0)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
 from reconic.cli.console import say
 from reconic.cli.search_plan import read_plan
-from reconic.cli.search_workers import Job, share
+from reconic.cli.search_workers import Job, find_gpus, share
 from reconic.cli.spelling import parse, read_config
-from reconic.compat.deepinpy import translated
-from reconic.search import open_study, write_best, write_report
+from reconic.search import Space, open_study, write_best, write_report
+from reconic.track import describe_search
 
 _STORAGE = """SQLite file, or URL of a database that several machines share, such as
 postgresql://user:password@host/database; by default LOGDIR/NAME/study.db, or what the variable
@@ -28,17 +31,20 @@ _OWN = ("workers", "gpus", "n_trials", "time_limit")  # options that have the la
 def run(argv: list[str]) -> int:
     """Search; print the best value, the report, and the best configuration's path."""
     parser = _parser()
-    with translated(argv) as words:
+    with _translated(argv) as words:
         given = parse(parser, words)
         changed = {k: given[k] for k in _OWN if given[k] is not None}
         plan, config = read_plan(read_config(Path(given.config)), changed)
+    gpus = find_gpus(plan.gpus)
     name = config.get("name", "search")
     home = Path(config.get("logdir", "logs"), name)
     storage = given.storage or os.environ.get("RECONIC_STORAGE") or str(home / "study.db")
     job = Job(plan, config, storage, name)
     home.mkdir(parents=True, exist_ok=True)
     with open_study(storage, name, plan, config) as study:
-        stopped = share(job)
+        if not any(home.glob("events*")):
+            describe_search(home, Space(plan.space).samples(), plan.metric or "")
+        stopped = share(job, gpus)
         best = write_best(study, home)
         if best is not None:
             write_report(study, home / "report.html", plan.metric or "")
@@ -49,6 +55,15 @@ def run(argv: list[str]) -> int:
         sys.stderr.write("reconic search: stopped; the same command goes on.\n")
         return 130
     return 0 if best is not None else 1
+
+
+def _translated(argv: list[str]) -> AbstractContextManager[list[str]]:
+    """Command line whose configurations are of Reconic; DeepInPy's are all of training."""
+    if importlib.util.find_spec("torch") is None:
+        return contextlib.nullcontext(argv)
+    from reconic.compat.deepinpy import translated
+
+    return translated(argv)
 
 
 def _parser() -> ArgumentParser:

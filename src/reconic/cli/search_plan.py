@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import tempfile
 from argparse import ArgumentError
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 from reconic.cli.console import suggest
-from reconic.cli.objectives import OBJECTIVES
-from reconic.cli.spelling import usage_error
+from reconic.cli.objectives import METRICS, objective
+from reconic.cli.spelling import passing_file, usage_error
 from reconic.search import Plan, Space
 
-__all__ = ["passing_file", "read_plan"]
+__all__ = ["read_plan"]
 
 
 def read_plan(
@@ -52,7 +49,7 @@ def _checked(plan: Plan) -> Plan:
         if value not in choices:
             usage_error(f"search.{name}: expected one of {', '.join(choices)}, got {value!r}."
                         f"{suggest(str(value), choices)}")  # fmt: skip
-    metrics = OBJECTIVES[plan.command].metrics
+    metrics = METRICS[plan.command]
     if plan.metric is not None and plan.metric not in metrics:
         usage_error(
             f"search.metric: expected one of {', '.join(metrics)}, got {plan.metric!r}."
@@ -63,18 +60,10 @@ def _checked(plan: Plan) -> Plan:
 
 def _check_space(plan: Plan, config: Mapping[str, Any]) -> None:
     """Parse the configurations at the ends of each dimension."""
+    command = objective(plan.command)
     for path, value, corner in Space(plan.space).corners(config):
         try:
             with passing_file(corner) as file:
-                OBJECTIVES[plan.command].check(file, plan.metric or "")
+                command.read(file, plan.metric)
         except ArgumentError as error:
             usage_error(f"search.space: {path} = {json.dumps(value)}: {error}")
-
-
-@contextlib.contextmanager
-def passing_file(config: Mapping[str, Any]) -> Iterator[Path]:
-    """Passing file with a configuration."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "config.json")
-        path.write_text(json.dumps(config), encoding="utf-8")
-        yield path

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconic.cli.objectives import OBJECTIVES
-from reconic.cli.search_plan import passing_file
-from reconic.cli.spelling import usage_error
+from reconic.cli.objectives import objective
+from reconic.cli.spelling import passing_file, usage_error
 from reconic.search import Outcome, Plan, Report, open_study, run_trials
+from reconic.track import conclude_trial
 
-__all__ = ["Job", "share"]
+__all__ = ["Job", "find_gpus", "share"]
 
 _QUIET = 10.0  # seconds between lines about one trial
 
@@ -37,11 +38,14 @@ def _work(job: Job, worker: int = 0) -> None:
     if job.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.gpu
     plan = job.plan
-    objective = OBJECTIVES[plan.command]
+    command = objective(plan.command)
 
     def trial(config: dict[str, Any], report: Report) -> Outcome:
         with passing_file(config) as file:
-            return objective.run(file, plan.metric or "", plan.larger_is_better, report)
+            parsed = command.read(file, plan.metric)
+        found = command.trial(parsed, plan.metric or "", plan.larger_is_better, report)
+        conclude_trial(found.folder, plan.metric or "", found.value)
+        return Outcome(*found)
 
     line = _Line(worker)
     with (
@@ -83,10 +87,13 @@ class _Line:
         return "\r\x1b[J" if self.live else ""
 
 
-def share(job: Job) -> bool:
-    """Run trials in several processes; tells whether the user stopped them."""
+def share(job: Job, gpus: Sequence[str]) -> bool:
+    """Run trials in several processes, each on one of the GPUs in turn, if there are any.
+
+    Returns:
+        Whether the user stopped them.
+    """
     context = multiprocessing.get_context("spawn")
-    gpus = _gpus(job.plan.gpus)
     gpu = [gpus[i % len(gpus)] if gpus else None for i in range(job.plan.workers)]
     processes = [
         context.Process(target=_work, args=(dataclasses.replace(job, gpu=g), i))
@@ -110,14 +117,26 @@ def share(job: Job) -> bool:
     return stopped
 
 
-def _gpus(wanted: list[int] | None) -> list[str]:
-    """Numbers of the GPUs to use, checked to be there."""
+def find_gpus(wanted: Sequence[int] | None) -> list[str]:
+    """What CUDA_VISIBLE_DEVICES calls the GPUs to use, by their numbers here; None takes all.
+
+    Raises:
+        ArgumentError: If one of them is not there.
+    """
+    there = _visible()
+    for number in wanted or []:
+        if not 0 <= number < len(there):
+            known = ", ".join(map(str, range(len(there)))) or "none"
+            usage_error(f"--gpus: there is no GPU {number}, only {known}.")
+    return there if wanted is None else [there[number] for number in wanted]
+
+
+def _visible() -> list[str]:
+    """Names of the GPUs that this process may use."""
+    if importlib.util.find_spec("torch") is None:
+        return []
     import torch
 
-    there = range(torch.cuda.device_count())
-    for number in wanted or []:
-        if number not in there:
-            usage_error(
-                f"--gpus: there is no GPU {number}, only {', '.join(map(str, there)) or 'none'}."
-            )
-    return [str(n) for n in (there if wanted is None else wanted)]
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return [name.strip() for name in named][:count] if any(named) else list(map(str, range(count)))

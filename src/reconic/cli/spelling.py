@@ -8,16 +8,26 @@ import importlib
 import inspect
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from reconic.cli.console import suggest
 
-__all__ = ["config_files", "make_parser", "parse", "read_config", "usage_error"]
+__all__ = [
+    "Parsed",
+    "config_files",
+    "make_parser",
+    "parse",
+    "parsed",
+    "passing_file",
+    "read_config",
+    "usage_error",
+]
 
 _NOISE = re.compile(
     r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|"
@@ -61,6 +71,18 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
             return parser.parse_args(list(argv))
     except argparse.ArgumentError as error:
         raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
+
+
+class Parsed(NamedTuple):
+    """A configuration, and the parser that it came from."""
+
+    parser: ArgumentParser
+    config: Namespace
+
+
+def parsed(parser: ArgumentParser, path: Path, bases: Sequence[type] = ()) -> Parsed:
+    """Parse a configuration file alone; see `parse`."""
+    return Parsed(parser, parse(parser, ["--config", str(path)], bases))
 
 
 def _subclasses(base: type) -> Iterator[type]:
@@ -145,6 +167,15 @@ def read_config(path: Path) -> Mapping[str, Any]:
     if not isinstance(config, dict):
         usage_error(f"--config: {path} must hold keys and values, got {type(config).__name__}.")
     return config
+
+
+@contextlib.contextmanager
+def passing_file(config: Mapping[str, Any]) -> Iterator[Path]:
+    """Passing file with a configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "config.json")
+        path.write_text(json.dumps(config), encoding="utf-8")
+        yield path
 
 
 def _check_mapping(

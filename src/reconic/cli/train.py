@@ -20,6 +20,7 @@ from reconic.train.engine import Fit, fit
 from reconic.train.interrupt import Interrupted
 from reconic.train.losses import Loss
 from reconic.train.masks import RandomMask
+from reconic.train.processes import is_first
 from reconic.train.schedule import Schedule
 
 BASES = (
@@ -38,10 +39,13 @@ def run(argv: list[str]) -> int:
             return search.run(words)
         config = parse(parser, words, BASES)
     try:
-        show(fit(**prepare(parser, config)))
+        done = fit(**prepare(parser, config))
     except Interrupted as stop:
-        sys.stderr.write(f"reconic train: {stop}\n")
+        if is_first():
+            sys.stderr.write(f"reconic train: {stop}\n")
         return stop.status
+    if is_first():
+        show(done)
     return 0
 
 

@@ -8,6 +8,7 @@ except ImportError as error:
         f"reconic.descent needs {error.name}: install it by `pip install 'reconic[descent]'`."
     ) from error
 
+from reconic.descent.coils import spread_coils
 from reconic.descent.data_terms import amplitude, cross_correlation, huber, l1, l2, poisson
 from reconic.descent.engine import reconstruct
 from reconic.descent.fit import Fit, load, plot_history
@@ -65,6 +66,7 @@ __all__ = [
     "reconstruct",
     "sample",
     "sgd",
+    "spread_coils",
     "term",
     "tv",
     "wavelet",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from reconic._array import is_array
 from reconic.descent.devices import is_stored
 
-__all__ = ["describe"]
+__all__ = ["as_yaml", "describe"]
 
 
 def describe(x: Any) -> Any:
@@ -36,6 +37,11 @@ def describe(x: Any) -> Any:
     if dataclasses.is_dataclass(x) and not isinstance(x, type):
         return {type(x).__name__: {name: describe(v) for name, v in _settings(x)}}
     return _name(x)
+
+
+def as_yaml(settings: Mapping[str, Any]) -> str:
+    """Plain values as YAML, a line each."""
+    return "".join(f"{k}: {json.dumps(v)}\n" for k, v in settings.items())
 
 
 def _settings(x: Any) -> list[tuple[str, Any]]:

@@ -124,12 +124,15 @@ class Devices:
 ONE = Devices()
 
 
-def make_devices(devices: int | Literal["all"] | Sequence[Any] | None) -> Devices:
+def make_devices(
+    devices: int | Literal["all"] | Sequence[Any] | None, where: str = "reconstruct"
+) -> Devices:
     """Devices of a run.
 
     Args:
         devices: "all" of every process, a number of them in each process, or JAX devices; None for
             JAX's default device.
+        where: Whose argument it is, for errors.
 
     Raises:
         ValueError: If there are not as many, or processes are left out.
@@ -137,21 +140,20 @@ def make_devices(devices: int | Literal["all"] | Sequence[Any] | None) -> Device
     """
     if devices is None:
         return Devices()
-    found = _found(devices)
-    where = "reconstruct: `devices` must"
+    found = _found(devices, where)
     if not found or not all(isinstance(d, jax.Device) for d in found):
         kinds = ", ".join(sorted({type(d).__name__ for d in found})) or "none"
-        raise TypeError(f'{where} be "all", a number or JAX devices, got {kinds}.')
+        raise TypeError(f'{where}: `devices` must be "all", a number or JAX devices, got {kinds}.')
     processes = {d.process_index for d in found}
     if processes not in ({jax.process_index()}, set(range(jax.process_count()))):
         raise ValueError(
-            f"{where} be of this process alone or of all {jax.process_count()}, got those of "
-            f"{sorted(processes)}. Use jax.local_devices() or jax.devices()."
+            f"{where}: `devices` must be of this process alone or of all {jax.process_count()}, "
+            f"got those of {sorted(processes)}. Use jax.local_devices() or jax.devices()."
         )
     return Devices(Mesh(np.asarray(found), (AXIS,)))
 
 
-def _found(devices: Any) -> list[Any]:
+def _found(devices: Any, where: str) -> list[Any]:
     if devices == "all":
         return jax.devices()
     if not isinstance(devices, int):
@@ -160,7 +162,7 @@ def _found(devices: Any) -> list[Any]:
     fewest = min(len(d) for d in have)
     if not 1 <= devices <= fewest:
         raise ValueError(
-            f"reconstruct: `devices` must be from 1 to {fewest}, the number there are, got "
+            f"{where}: `devices` must be from 1 to {fewest}, the number there are, got "
             f"{devices}. On CPUs, XLA_FLAGS=--xla_force_host_platform_device_count=4 makes 4."
         )
     return [d for local in have for d in local[:devices]]

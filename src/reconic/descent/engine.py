@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +12,11 @@ from typing import Any, Literal
 from reconic.descent import checkpoint
 from reconic.descent.checks import check, user_line_first
 from reconic.descent.data_terms import DataTerm
-from reconic.descent.describe import describe
+from reconic.descent.describe import as_yaml, describe
 from reconic.descent.devices import make_devices
 from reconic.descent.feed import Data, make_feed
 from reconic.descent.fit import Fit, load
+from reconic.descent.live import make_screen
 from reconic.descent.loss import Loss
 from reconic.descent.problem import make_problem
 from reconic.descent.record import Record, make_run
@@ -22,6 +24,7 @@ from reconic.descent.rescue import Rescue
 from reconic.descent.session import Session, Timetable
 from reconic.descent.state import start
 from reconic.descent.stopping import Criterion
+from reconic.track import check_trackers, write_text
 
 __all__ = ["reconstruct"]
 
@@ -54,7 +57,10 @@ def reconstruct(
     checkpoint_every: int | None = None,
     keep_checkpoints: int = 2,
     progress: bool | None = None,
+    live: bool = False,
     devices: int | Literal["all"] | Sequence[Any] | None = None,
+    trackers: list[str | dict[str, Any]] = [],  # noqa: B006 (never changed)
+    config: str | None = None,
 ) -> Fit:
     """Minimise a loss by gradient descent on the variables of a forward model.
 
@@ -102,9 +108,16 @@ def reconstruct(
         checkpoint_every: Epochs between checkpoints, if there is a run folder; None takes a tenth.
         keep_checkpoints: Number of checkpoints to keep, the newest.
         progress: Whether to show a progress bar; None does on a terminal.
+        live: Whether to draw images and losses in a notebook's output as the run goes, in place of
+            the progress bar: those of `images`, or else all variables of two axes or more.
         devices: Devices that share the measurements, each with a copy of the variables: "all" of
             every process, a number in each process, or JAX devices; None uses JAX's default one.
             The first process writes the run folder.
+        trackers: Experiment trackers beside TensorBoard, offline by default, if there is a run
+            folder: wandb, mlflow, either with arguments of Lightning's logger as
+            {"wandb": {"project": "lens"}}, or any class with the interface of Lightning's Logger as
+            {"class_path": …, "init_args": {…}}.
+        config: Text of a configuration, kept as the run's config.yaml; None keeps these arguments.
 
     Returns:
         Variables, best variables, history and images.
@@ -116,6 +129,7 @@ def reconstruct(
     """
     arguments = dict(locals())
     _check_arguments(loss, epochs, run, resume, keep_best, holdout)
+    check_trackers(trackers)
     began = time.monotonic()
     hardware = make_devices(devices)
     feed = make_feed(
@@ -157,12 +171,16 @@ def reconstruct(
     hardware.check_same({**facts, "n_batches": feed.n_batches, "epochs": [epochs, done, every]})
     folder = None
     if hardware.is_chief and run is not None:
-        told = {k: describe(v) for k, v in arguments.items() if k not in ("run", "resume")}
-        folder = make_run(run, told)
+        folder = make_run(run)
     elif hardware.is_chief and saved is not None:
         folder = saved.path.parents[1]
+    if folder is not None and (config is not None or saved is None):
+        told = {k: v for k, v in arguments.items() if k not in ("run", "resume", "config")}
+        write_text(folder / "config.yaml", config or as_yaml(describe(told)))
+    screen = make_screen(images) if live and hardware.is_chief else None
+    progress = screen is None if live else progress
     progress = progress if hardware.is_chief else False
-    record = Record(names, problem.weights, epochs, folder, progress)
+    record = Record(names, problem.weights, epochs, folder, progress, trackers)
     if saved is not None:
         record.resume(saved.arrays, dict(load(saved.path).images))
     criteria = list(stop) if isinstance(stop, Sequence) else [stop]
@@ -188,12 +206,10 @@ def reconstruct(
         rescue=Rescue() if on_failure == "lower" else None,
         best_by_holdout=keep_best == "holdout",
         devices=hardware,
+        screen=screen,
     )
-    try:
-        with user_line_first(), hardware.or_all_fail():
-            return session.run(state)
-    finally:
-        record.close()
+    with record, screen or contextlib.nullcontext(), user_line_first(), hardware.or_all_fail():
+        return session.run(state)
 
 
 def _check_arguments(

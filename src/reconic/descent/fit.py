@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from reconic.descent import checkpoint
 
-__all__ = ["Fit", "load", "plot_history"]
+__all__ = ["Fit", "history_curves", "load", "plot_history"]
 
 
 @dataclass(frozen=True)
@@ -73,28 +72,26 @@ def load(run: str | Path) -> Fit:
 
 
 def plot_history(history: Mapping[str, np.ndarray], path: str | Path | None = None) -> Figure:
-    """Draw each weighted term and the total over the epochs, on a logarithmic scale.
+    """Draw each weighted term and the total over the epochs; see `view.history_figure`.
 
     Args:
         history: As `Fit` has it.
         path: File to save to; None does not save.
     """
-    from reconic.view import save_figure
+    from reconic.view import history_figure
 
-    figure = Figure(figsize=(5, 3.2), dpi=160, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    series = {k.removeprefix("weighted/"): v for k, v in history.items() if "weighted/" in k}
-    series = {"total": history["total"], **(series if len(series) > 1 else {})}
-    for name, values in series.items():
-        axes.plot(history["epoch"], np.abs(values), label=name, lw=1.8 if name == "total" else 1)
+    return history_figure(history_curves(history), path)
+
+
+def history_curves(history: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Epochs and values by name: the total, each weighted term if there are several, held-out."""
+    epoch, total = history["epoch"], history["total"]
+    terms = {k.removeprefix("weighted/"): v for k, v in history.items() if "weighted/" in k}
+    curves = {"total": (epoch, total)}
+    curves |= {name: (epoch, v) for name, v in terms.items()} if len(terms) > 1 else {}
     if "held_out/epoch" in history:
-        axes.plot(history["held_out/epoch"], history["held_out/total"], "--", label="held out")
-    axes.set(yscale="log", xlabel="epoch", ylabel="loss")
-    axes.legend(frameon=False, fontsize=8)
-    if path is not None:
-        save_figure(figure, path)
-    return figure
+        curves["held out"] = (history["held_out/epoch"], history["held_out/total"])
+    return curves
 
 
 def _nested(paths: list[str], arrays: list[np.ndarray | None]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reconic.descent.run_log import RunLog
-from reconic.track import new_run, write_text
+from reconic.track import TrackerSpec, new_run
 
 __all__ = ["Record", "make_run"]
 
@@ -26,6 +25,7 @@ class Record:
         n_epochs: Number of epochs of the whole run.
         folder: Run folder; None writes nothing.
         progress: Whether to show a bar; None does on a terminal.
+        trackers: Experiment trackers; see `reconic.track.check_trackers`.
     """
 
     def __init__(
@@ -35,13 +35,14 @@ class Record:
         n_epochs: int,
         folder: Path | None,
         progress: bool | None,
+        trackers: Sequence[TrackerSpec] = (),
     ) -> None:
         self.names, self.weights = tuple(names), np.asarray(weights)
         self._rows, self._n = np.zeros((1024, len(names))), 0  # room, and how much of it is used
         self.held_out = np.zeros((0, 2))
         self.images: dict[str, list[tuple[int, np.ndarray]]] = {}
         self.folder = folder
-        self._log = RunLog(folder) if folder else None
+        self._log = RunLog(folder, trackers) if folder else None
         self._bar = tqdm(
             total=n_epochs,
             unit="epoch",
@@ -128,15 +129,18 @@ class Record:
         if self._log is not None:
             self._log.wait()
 
-    def close(self) -> None:
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
         """Bring all to disk."""
         self._bar.close()
         if self._log is not None:
-            self._log.close()
+            self._log.close(failed=kind is not None)
 
 
-def make_run(run: str | Path, settings: Mapping[str, Any]) -> Path:
-    """New folder `run/version_N` with `config.yaml`.
+def make_run(run: str | Path) -> Path:
+    """New folder `run/version_N`.
 
     Raises:
         ValueError: If `run` is itself the folder of a run.
@@ -147,8 +151,4 @@ def make_run(run: str | Path, settings: Mapping[str, Any]) -> Path:
             f"reconstruct: `run` must be a name for new runs, got {str(run)!r}, which holds one. "
             f"Go on with it by resume={str(run)!r}, or take {str(run.parent)!r}."
         )
-    folder = new_run(run.parent, run.name)
-    write_text(
-        folder / "config.yaml", "".join(f"{k}: {json.dumps(v)}\n" for k, v in settings.items())
-    )
-    return folder
+    return new_run(run.parent, run.name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from reconic.io import atomic_path
-from reconic.track import Background, RunWriter, environment, write_json
+from reconic.track import Background, RunWriter, TrackerSpec, environment, write_json
 from reconic.view import grey_scale, to_grey, to_phase
 
 __all__ = ["RunLog"]
@@ -20,10 +21,12 @@ class RunLog:
 
     Args:
         folder: Run folder; must exist.
+        trackers: Experiment trackers; see `reconic.track.check_trackers`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trackers: Sequence[TrackerSpec] = ()) -> None:
         self._folder = folder
+        self._trackers = trackers
         self._white: dict[str, float] = {}
         self._thread = Background()
         self._thread.do(self._open)
@@ -40,15 +43,18 @@ class RunLog:
         """Return when all is on disk."""
         self._thread.wait()
 
-    def close(self) -> None:
+    def close(self, failed: bool = False) -> None:
         """Bring all to disk and close the files."""
-        self._thread.do(lambda: self._writer.close())
+        self._thread.do(lambda: self._writer.close(failed))
         self._thread.close()
 
     def _open(self) -> None:
         if not (self._folder / "environment.json").exists():
             write_json(self._folder / "environment.json", environment())
-        self._writer = RunWriter(self._folder)
+        self._writer = RunWriter(self._folder, self._trackers)
+        config = (self._folder / "config.yaml").read_text(encoding="utf-8")
+        self._writer.hparams(yaml.safe_load(config), ["loss/total", "loss/held_out"])
+        self._writer.text("config", f"```yaml\n{config}```")
 
     def _image(self, name: str, image: np.ndarray, epoch: int) -> None:
         _save(self._folder / "images" / re.sub(r"[^\w.-]", "_", name), epoch, image)

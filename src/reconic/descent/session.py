@@ -16,6 +16,7 @@ from reconic.descent import checkpoint
 from reconic.descent.devices import Devices
 from reconic.descent.feed import Feed
 from reconic.descent.fit import Fit
+from reconic.descent.live import Screen
 from reconic.descent.pace import Pace
 from reconic.descent.problem import Problem
 from reconic.descent.record import Record
@@ -64,6 +65,7 @@ class Session:
         rescue: The way back from steps that fail; None stops there.
         best_by_holdout: Whether the best variables are those of the smallest held-out loss.
         devices: Where all is computed.
+        screen: Where a notebook is shown how the run goes; None shows nothing.
     """
 
     problem: Problem
@@ -78,6 +80,7 @@ class Session:
     rescue: Rescue | None
     best_by_holdout: bool
     devices: Devices
+    screen: Screen | None = None
 
     def run(self, state: State) -> Fit:
         """Step until the last epoch, or until there is a reason to stop."""
@@ -90,10 +93,12 @@ class Session:
                     state, stopped = self._rescue(state)
                 elif len(rows):
                     state, stopped = self._look(state)
+                    self._redraw(state)
                 stopped = self._reason(pace, asked) or stopped
         if stopped is not None:
             self._show(state)
             self._save(state)
+        self._redraw(state, last=True)
         variables = self._join(state.arrays)
         best = self._join(state.best) if state.best else variables
         record = self.record
@@ -172,6 +177,10 @@ class Session:
     def _show(self, state: State) -> None:
         if self.images is not None and self.devices.is_chief:
             self.record.show(self.images(self._join(state.arrays)))
+
+    def _redraw(self, state: State, last: bool = False) -> None:
+        if self.screen is not None:
+            self.screen.look(self.record, lambda: self._join(state.arrays), last)
 
     def _save(self, state: State) -> None:
         folder = self.record.folder

@@ -14,13 +14,16 @@ from reconic.io import cfl, hdf5, nifti, npy
 from reconic.io.atomic import atomic_path
 from reconic.io.cfl import read_cfl, write_cfl
 from reconic.io.measurement import Measurement, sampling_mask
+from reconic.io.shards import Source, example_files
 from reconic.io.trajectory import read_trajectory, with_trajectory
 
 __all__ = [
     "READERS",
     "WRITERS",
     "Measurement",
+    "Source",
     "atomic_path",
+    "example_files",
     "read_cfl",
     "read_kspace",
     "read_trajectory",

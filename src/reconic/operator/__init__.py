@@ -8,12 +8,14 @@ from reconic.operator.derived import (
     Normal,
     SameSamples,
     Scaled,
+    SelfAdjoint,
     Stack,
     Sum,
     Weighted,
     stack,
 )
 from reconic.operator.linear import LinearSystem
+from reconic.operator.spread import Peers, SpreadCoils, coil_axes
 from reconic.operator.system import System, static, system
 
 __all__ = [
@@ -23,12 +25,16 @@ __all__ = [
     "Identity",
     "LinearSystem",
     "Normal",
+    "Peers",
     "SameSamples",
     "Scaled",
+    "SelfAdjoint",
+    "SpreadCoils",
     "Stack",
     "Sum",
     "System",
     "Weighted",
+    "coil_axes",
     "stack",
     "static",
     "system",

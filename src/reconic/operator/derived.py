@@ -1,4 +1,4 @@
-"""Linear systems made of others: adjoint, normal operator, sum, composition, multiples, stack."""
+"""Linear systems made of others, and those that are their own adjoint."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ __all__ = [
     "Normal",
     "SameSamples",
     "Scaled",
+    "SelfAdjoint",
     "Stack",
     "Sum",
     "Weighted",
@@ -59,11 +60,13 @@ class SameSamples(Derived):
         return self.A.radius(y)
 
 
-@system
-class Identity(LinearSystem):
-    """Identity on arrays of one shape, y = x."""
+class SelfAdjoint(LinearSystem):
+    """A system that is its own adjoint, on images of one shape.
 
-    shape: tuple[int, ...] = static()
+    Inherit, declare `shape` with `@system`, and write `_forward`.
+    """
+
+    shape: tuple[int, ...]
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -71,7 +74,21 @@ class Identity(LinearSystem):
 
     @property
     def out_shape(self) -> tuple[int, ...]:
-        return self.shape
+        return self.in_shape
+
+    @property
+    def H(self) -> LinearSystem:
+        return self
+
+    def _adjoint(self, y: Array) -> Array:
+        return self._forward(y)
+
+
+@system
+class Identity(SelfAdjoint):
+    """Identity on arrays of one shape, y = x."""
+
+    shape: tuple[int, ...] = static()
 
     @functools.cached_property
     def outer_diagonal(self) -> float:
@@ -79,9 +96,6 @@ class Identity(LinearSystem):
 
     def _forward(self, x: Array) -> Array:
         return x
-
-    def _adjoint(self, y: Array) -> Array:
-        return y
 
 
 @system
@@ -110,20 +124,21 @@ class Adjoint(Derived):
 
 
 @system
-class Normal(Derived):
-    """Normal operator of a system, y = AᴴA x; its own adjoint."""
+class Normal(SelfAdjoint):
+    """Normal operator of a system, y = AᴴA x."""
 
     A: LinearSystem
 
     @property
-    def out_shape(self) -> tuple[int, ...]:
+    def in_shape(self) -> tuple[int, ...]:
         return self.A.in_shape
+
+    @property
+    def accuracy(self) -> float:
+        return self.A.accuracy
 
     def _forward(self, x: Array) -> Array:
         return self.A._normal(x)
-
-    def _adjoint(self, y: Array) -> Array:
-        return self.A._normal(y)
 
 
 @system
@@ -168,6 +183,9 @@ class Sum(Derived):
                 f"A + B: both must have the same shapes, got {a.in_shape} -> {a.out_shape} "
                 f"and {b.in_shape} -> {b.out_shape}."
             )
+
+    def recorded(self) -> list[LinearSystem]:
+        return self.A.recorded() + self.B.recorded()
 
     def _forward(self, x: Array) -> Array:
         return self.A._forward(x) + self.B._forward(x)

@@ -14,7 +14,9 @@ from reconic._array import (
     Array,
     array_namespace,
     device,
+    inner,
     is_array,
+    needs_grad,
     real_dtype,
     transpose_linear,
 )
@@ -94,6 +96,10 @@ class LinearSystem(System):
             f"one, got none. Solve without."
         )
 
+    def recorded(self) -> list[LinearSystem]:
+        """Terms of this system that hold arrays which torch records, and so all its derivative."""
+        return [self] if needs_grad(*self.arrays()) else []
+
     def weigh(self, y: Array) -> Array:
         """Measurements as this system predicts them, from those as they were acquired.
 
@@ -118,6 +124,14 @@ class LinearSystem(System):
         In steps of a Cartesian grid of the image's shape; real, broadcasts against y.
         """
         return None
+
+    def energy(self, y: Array) -> Array:
+        """‖y‖₂² of measurements, all samples of a batch together, 0-d.
+
+        Args:
+            y: Measurements as this system predicts them (*batch, *out_shape).
+        """
+        return inner(y, y, y.ndim)
 
     def masked(self, weights: Array) -> LinearSystem:
         """System W A, which measures a weighted part of what this one measures.

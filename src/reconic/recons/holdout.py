@@ -108,7 +108,7 @@ def holdout_error(recon: Recon, given: Part, wanted: Part) -> float:
     """
     with torch.no_grad():
         error = wanted.A(recon(*given)) - wanted.y
-        return float(torch.linalg.vector_norm(error) / torch.linalg.vector_norm(wanted.y))
+        return float((wanted.A.energy(error) / wanted.A.energy(wanted.y)).sqrt())
 
 
 def minimise_over_lam(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from reconic.operator import LinearSystem, System
+from reconic.recons.draws import uniform
 
 __all__ = ["Part", "centre", "mixed_misfit", "restrict", "split"]
 
@@ -72,7 +73,7 @@ def split(
     core = tuple(sampled.shape[-len(A.out_shape) :])
     shape = (len(y), *(core if max(core) > 1 else A.out_shape))
     drawn = (*shape[: len(shape) - n_whole], *(1,) * n_whole)
-    held = (torch.rand(drawn, generator=generator) < fraction).expand(shape).to(sampled)
+    held = (uniform(drawn, generator=generator) < fraction).expand(shape).to(sampled)
     radius = A.radius(y)
     if radius is None:
         held[(..., *(centre(n, n_calib) for n in shape[-n_space:]))] = 0

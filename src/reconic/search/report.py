@@ -12,9 +12,11 @@ import optuna
 from optuna.trial import TrialState
 
 from reconic.track import write_text
+from reconic.view.figures import PLOTLY
 
 __all__ = ["write_best", "write_report"]
 
+_SHADES = [[0, "#a6cbe3"], [1, "#08306b"]]  # the palest is still seen on white
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;color:#222}
 table{border-collapse:collapse;width:100%;font-size:13px}td,th{padding:.25rem .6rem;text-align:left;
 border-bottom:1px solid #ddd;font-variant-numeric:tabular-nums}tr.best{background:#e8f1fa}"""
@@ -63,6 +65,11 @@ def _figures(study: optuna.Study, metric: str) -> list[Any]:
             figures.append(draw.plot_param_importances(study, target_name=metric))
         figures.append(draw.plot_parallel_coordinate(study, target_name=metric))
         figures.append(draw.plot_slice(study, target_name=metric))
+    figures[0].update_xaxes(dtick=max(1, len(study.get_trials(deepcopy=False)) // 10))
+    for figure in figures:
+        figure.update_layout(template=PLOTLY)
+        figure.update_traces(line_colorscale=_SHADES, selector={"type": "parcoords"})
+        figure.update_traces(marker_colorscale=_SHADES, selector={"type": "scatter"})
     return figures
 
 

@@ -85,6 +85,12 @@ class Space:
         self.dimensions = {path: _dimension(path, value) for path, value in spec.items()}
         self.spec = json.loads(json.dumps(dict(spec)))
 
+    def samples(self) -> dict[str, Any]:
+        """A plain value of the kind that each key has, by path; "" of what is called by a name."""
+        ends = {path: d.ends() for path, d in self.dimensions.items()}
+        plain = {p: [v for v in e if isinstance(v, bool | int | float)] for p, e in ends.items()}
+        return {path: found[0] if found else "" for path, found in plain.items()}
+
     def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, Any]:
         """Values of a trial by path."""
         return {path: d.suggest(trial, path) for path, d in self.dimensions.items()}

@@ -56,7 +56,7 @@ def open_study(
     url = _url(storage)
     try:
         backend = _storage(url, plan.retries, heartbeat, grace)
-    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, RuntimeError) as error:
         reason = hidden(str(error).splitlines()[0])
         raise ConnectionError(
             f"search: `storage` must be a database that can be reached, got {hidden(url)} "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import logging
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -81,15 +83,16 @@ class Recipe:
             spokes=self.spokes,
         )
 
-    def settings(self, n: int) -> dict[str, object]:
-        """Return what a file of `n` examples is to record, ready for JSON."""
+    def settings(self, examples: range) -> dict[str, object]:
+        """Return what a file of these examples is to record, ready for JSON."""
         values = json.loads(json.dumps(dataclasses.asdict(self)))
         for name in ("trajectory", "spokes") if self.trajectory == "cartesian" else _CARTESIAN:
             del values[name]
         if (path := Path(self.source).expanduser()).is_file():
             values["source"] = path.name
             values["source_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return {"version": _VERSION, "n": n, **values}
+        first = {"first": examples.start} if examples.start else {}
+        return {"version": _VERSION, "n": len(examples), **first, **values}
 
 
 def make_dataset(
@@ -108,6 +111,7 @@ def make_dataset(
     test_noise: float = 0.03,
     trajectory: Literal["cartesian", "radial", "radial-linear", "spiral", "rosette"] = "cartesian",
     spokes: int = 32,
+    shards: int = 1,
     seed: int = 0,
     overwrite: bool = False,
     processes: int | None = None,
@@ -147,13 +151,15 @@ def make_dataset(
             order, spirals of variable density, or rosettes, each turned by a random angle.
         spokes: Number of spokes, interleaves or petals of every example; accelerations are of
             masks alone.
+        shards: Number of files of the training examples; several are in the folder `train`. The
+            examples are the same for any number.
         seed: The same seed gives the same files.
         overwrite: Replace a file that was made with other settings.
         processes: Number of processes; the number of cores if None, and 1 starts none.
         progress: Show a progress bar.
 
     Returns:
-        The path of each file, by split.
+        The path of each file, by split; that of the folder if the training examples have several.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -174,41 +180,72 @@ def make_dataset(
         photos=0.0,
         plain=1.0,
     )
-    files = {split: folder / f"{split}.h5" for split in counts}
-    recipes = {
-        split: training if split == "train" else dataclasses.replace(held_out, split=split)
-        for split in counts
-    }
-    missing = [
-        s for s, n in counts.items() if _is_missing(files[s], recipes[s].settings(n), overwrite)
-    ]
-    for split in missing:
-        write_examples(files[split], recipes[split], counts[split], processes, progress)
-    return files
+    made: dict[str, Path] = {}
+    missing: list[tuple[Recipe, dict[Path, range]]] = []
+    for split, n in counts.items():
+        recipe = training if split == "train" else dataclasses.replace(held_out, split=split)
+        made[split], files = _files(folder, split, n, shards if split == "train" else 1)
+        absent = {p: r for p, r in files.items() if _is_missing(p, recipe.settings(r), overwrite)}
+        missing.append((recipe, absent))
+    for recipe, files in missing:
+        write_examples(files, recipe, processes, progress)
+    return made
+
+
+def _files(folder: Path, split: str, n: int, shards: int) -> tuple[Path, dict[Path, range]]:
+    """Path of a split: a file, or a folder of several; and the examples of each of its files."""
+    if not 1 <= shards <= n:
+        raise ValueError(
+            f"make_dataset: `shards` must be from 1 to the number of training examples, {n}, got "
+            f"{shards}."
+        )
+    if shards == 1:
+        return folder / f"{split}.h5", {folder / f"{split}.h5": range(n)}
+    home = folder / split
+    ends = [n * i // shards for i in range(shards + 1)]
+    files = {home / f"{split}-{i:04}.h5": range(ends[i], ends[i + 1]) for i in range(shards)}
+    if other := sorted(set(home.glob("*.h5")) - files.keys()):
+        raise FileExistsError(
+            f"make_dataset: {home} must hold nothing but its {shards} files, got {other[0].name}. "
+            "Remove it, or choose another folder."
+        )
+    return home, files
 
 
 def write_examples(
-    path: Path, recipe: Recipe, n: int, processes: int | None = None, progress: bool = True
+    files: Mapping[Path, range],
+    recipe: Recipe,
+    processes: int | None = None,
+    progress: bool = True,
 ) -> None:
-    """Write the first `n` examples of a recipe to an HDF5 file, replacing it when all is done.
+    """Write examples of a recipe to HDF5 files; each replaces another when all of it is done.
 
     Args:
-        path: File to write; folders are made.
+        files: Files to write, and the numbers of their examples; folders are made.
         recipe: What to simulate.
-        n: Number of examples.
         processes: Number of processes; the number of cores if None, and 1 starts none.
         progress: Show a progress bar.
     """
+    if not files:
+        return
     load_volume(recipe.source, recipe.split)  # a bad source fails here, not in every process
+    indices = [i for examples in files.values() for i in examples]
+    made = _simulate(recipe, indices, processes or os.cpu_count() or 1)
+    bar = tqdm(made, total=len(indices), desc=f"simulate {recipe.split}", disable=not progress)
+    with contextlib.closing(made):
+        following = iter(bar)
+        for path, examples in files.items():
+            _write(path, recipe, examples, following)
+
+
+def _write(path: Path, recipe: Recipe, examples: range, made: Iterator[dict[str, Array]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    examples = _simulate(recipe, n, processes or os.cpu_count() or 1)
     try:
         with h5py.File(partial, "w") as file:
-            file.attrs["settings"] = json.dumps(recipe.settings(n))
-            datasets = _create(file, n, recipe)
-            bar = tqdm(examples, total=n, desc=f"simulate {recipe.split}", disable=not progress)
-            for index, example in enumerate(bar):
+            file.attrs["settings"] = json.dumps(recipe.settings(examples))
+            datasets = _create(file, len(examples), recipe)
+            for index, example in enumerate(itertools.islice(made, len(examples))):
                 for key, values in example.items():
                     target = datasets[key]
                     if key in ("maps", "ksp"):  # coils that are missing stay zero
@@ -218,7 +255,8 @@ def write_examples(
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    _log.info("wrote %s: %d examples, %.0f MB", path, n, path.stat().st_size / 1e6)
+    size = path.stat().st_size / 1e6
+    _log.info("wrote %s: %d examples, %.0f MB", path, len(examples), size)
 
 
 def _create(file: h5py.File, n: int, recipe: Recipe) -> dict[str, h5py.Dataset]:
@@ -245,16 +283,18 @@ def _create(file: h5py.File, n: int, recipe: Recipe) -> dict[str, h5py.Dataset]:
     return datasets
 
 
-def _simulate(recipe: Recipe, n: int, processes: int) -> Iterator[dict[str, Array]]:
+def _simulate(
+    recipe: Recipe, indices: Sequence[int], processes: int
+) -> Generator[dict[str, Array], None, None]:
     """Yield the examples in order, simulated in several processes a little ahead of their use."""
     if processes == 1:
-        yield from map(recipe.example, range(n))
+        yield from map(recipe.example, indices)
         return
     context = multiprocessing.get_context("spawn")  # forking breaks under threads
-    with ProcessPoolExecutor(min(processes, n), context) as pool:
+    with ProcessPoolExecutor(min(processes, len(indices)), context) as pool:
         waiting = collections.deque()
         try:
-            for index in range(n):
+            for index in indices:
                 waiting.append(pool.submit(recipe.example, index))
                 if len(waiting) == _AHEAD * processes:
                     yield waiting.popleft().result()

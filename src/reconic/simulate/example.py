@@ -58,11 +58,12 @@ def random_example(
         spokes: Number of spokes, interleaves or petals of that trajectory.
 
     Returns:
-        ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64; ``mask
-        (ny, nx)``, float32; ``noise_std``, the standard deviation of the complex noise in `ksp`.
-        ``ksp = mask * (F(maps * img) + noise)`` with the centred orthonormal transform.
-        With a trajectory ``ksp (coil, spoke, readout)``, and in place of the mask ``traj (spoke,
-        readout, 2)`` in rad/voxel and the density weights ``dcf (spoke, readout)``, float32.
+        ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64;
+        ``mask (ny, nx)``, float32; ``noise_std``, the standard deviation of the complex noise in
+        `ksp`. ``ksp = mask * (F(maps * img) + noise)`` with the centred orthonormal transform.
+        With a trajectory ``ksp (coil, spoke, readout)``, and in place of the mask
+        ``traj (spoke, readout, 2)`` in rad/voxel and the density weights ``dcf (spoke, readout)``,
+        float32.
     """
     scale = np.float32(10 ** rng.uniform(-0.5, 0.5))
     magnitude = _image(rng, shape, source, split, photos, plain)

@@ -85,7 +85,7 @@ def cg(
         return _iterate(matvec, rhs, start, max_iter, tol, precond, n)
 
     x, (n_iter, residual, converged) = linear_solve(
-        M, b, solve, x0, system.arrays() if system else None
+        M, b, solve, x0, system.recorded() if system else None
     )
     return Solution(x, n_iter, residual, converged)
 

@@ -17,7 +17,7 @@ from reconic._array import (
     is_traced,
 )
 from reconic._kernels.sense import sense_normal
-from reconic.operator import LinearSystem, static, system
+from reconic.operator import LinearSystem, SelfAdjoint, static, system
 
 __all__ = ["CartesianMRI"]
 
@@ -183,8 +183,8 @@ class CartesianMRI(LinearSystem):
 
 
 @system
-class SenseNormal(LinearSystem):
-    """AᴴA of multi-coil Cartesian MRI; its own adjoint.
+class SenseNormal(SelfAdjoint):
+    """AᴴA of multi-coil Cartesian MRI.
 
     Args:
         maps: Coil sensitivities, as `CartesianMRI` has them.
@@ -201,20 +201,9 @@ class SenseNormal(LinearSystem):
     shape: tuple[int, ...] = static()
     sets: bool = static()
 
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.shape
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        return self.shape
-
     def _forward(self, x: Array) -> Array:
         n_core = len(self.shape) - self.sets
         return sense_normal(x, self.maps, self.weights, self.axes, n_core, self.sets)
-
-    def _adjoint(self, y: Array) -> Array:
-        return self._forward(y)
 
 
 def _broadcasts(mask: tuple[int, ...], maps: tuple[int, ...]) -> bool:

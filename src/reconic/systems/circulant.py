@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from reconic._array import Array, array_namespace, fftn, ifftn
-from reconic.operator import LinearSystem, static, system
+from reconic.operator import SelfAdjoint, static, system
 
 __all__ = ["Circulant", "nearest_circulant"]
 
 
 @system
-class Circulant(LinearSystem):
+class Circulant(SelfAdjoint):
     """Hermitian circulant system y = Fᴴ (d · F x), a periodic convolution; F the orthonormal FFT.
 
     Args:
@@ -24,20 +24,9 @@ class Circulant(LinearSystem):
     shape: tuple[int, ...] = static()
     n_axes: int = static()
 
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.shape
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        return self.shape
-
     def _forward(self, x: Array) -> Array:
         axes = tuple(range(-self.n_axes, 0))
         return ifftn(self.eigenvalues * fftn(x, axes), axes)
-
-    def _adjoint(self, y: Array) -> Array:
-        return self._forward(y)
 
 
 def nearest_circulant(maps: Array, kernel: Array, n_core: int, n_space: int, sets: bool) -> Array:

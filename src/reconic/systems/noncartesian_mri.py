@@ -129,11 +129,11 @@ class NonCartesianMRI(LinearSystem):
 
     def weigh(self, y: Array) -> Array:
         """Measurements as this system predicts them, √w y, from those as they were acquired."""
-        return y if self.dcf is None else y * self._root(y, 1)
+        return y if self.dcf is None else y * self._root(self.dcf, y)
 
     def sampling(self, y: Array) -> Array:
         if self.dcf is not None:
-            return self._root(y, 1)
+            return self._root(self.dcf, y)
         xp = array_namespace(y)
         return self._like_y(xp.astype(xp.ones_like(self.traj[..., 0]), real_dtype(y)))
 
@@ -161,20 +161,18 @@ class NonCartesianMRI(LinearSystem):
     def _forward(self, x: Array) -> Array:
         xp = array_namespace(x)
         coil = -self._n_core - 1
-        coils = self.maps * xp.expand_dims(x, axis=coil)
+        coils = self.maps * xp.expand_dims(x * self._unit, axis=coil)
         coils = xp.sum(coils, axis=coil - 1) if self.sets else coils
         coils = fftc(coils, self._cartesian) if self._cartesian else coils
         coils = _move(coils, coil, -self.n_space - 1)  # (*batch, *frames, coil, *space)
         lead, many = self._split(coils, len(self._grid))
         y = nufft(xp.reshape(coils, (*lead, -1, *self._grid)), self._flat, self.tol)
         y = xp.reshape(y, (*y.shape[:-2], *many, *self._samples))
-        y = _move(y, self._coil_in_front, -len(self.out_shape))
-        return y * self._root(y, math.prod(self._grid))
+        return self.weigh(_move(y, self._coil_in_front, -len(self.out_shape)))
 
     def _adjoint(self, y: Array) -> Array:
         xp = array_namespace(y)
-        y = y * self._root(y, math.prod(self._grid))
-        y = _move(y, -len(self.out_shape), self._coil_in_front)
+        y = _move(self.weigh(y), -len(self.out_shape), self._coil_in_front)
         lead, many = self._split(y, self.n_sample_axes)
         y = xp.reshape(y, (*lead, -1, math.prod(self._samples)))
         coils = nufft_adjoint(y, self._flat, self._grid, self.tol)
@@ -184,7 +182,7 @@ class NonCartesianMRI(LinearSystem):
         coils = _move(coils, -self.n_space - 1, coil)
         coils = ifftc(coils, self._cartesian) if self._cartesian else coils
         coils = xp.expand_dims(coils, axis=coil - 1) if self.sets else coils
-        return xp.sum(xp.conj(self.maps) * coils, axis=coil)
+        return xp.sum(xp.conj(self.maps) * coils, axis=coil) * self._unit
 
     def _normal(self, x: Array) -> Array:
         if is_constant(self.traj, self.dcf):
@@ -223,13 +221,16 @@ class NonCartesianMRI(LinearSystem):
         found = nearest_circulant(self.maps, kernel, self._n_core, self.n_space, self.sets)
         return array_namespace(found).clip(found, min=0.0)  # rounding
 
-    def _root(self, y: Array, n: int) -> Array | float:
-        """√(w / n) to multiply y with."""
-        if self.dcf is None:
-            return 1 / math.sqrt(n)
-        xp = array_namespace(self.dcf)
-        seen = self.dcf > 0
-        root = xp.sqrt(xp.where(seen, self.dcf, xp.ones_like(self.dcf)) / n)  # no slope at zero
+    @property
+    def _unit(self) -> float:
+        """1 / √N, applied to images: there are more samples."""
+        return 1 / math.sqrt(math.prod(self._grid))
+
+    def _root(self, dcf: Array, y: Array) -> Array:
+        """√w to multiply y with."""
+        xp = array_namespace(dcf)
+        seen = dcf > 0
+        root = xp.sqrt(xp.where(seen, dcf, xp.ones_like(dcf)))  # no slope at zero
         return self._like_y(xp.astype(xp.where(seen, root, xp.zeros_like(root)), real_dtype(y)))
 
     def _like_y(self, weights: Array) -> Array:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from reconic._array import Array
 from reconic._kernels.toeplitz import toeplitz_normal
-from reconic.operator import LinearSystem, static, system
+from reconic.operator import SelfAdjoint, static, system
 
 __all__ = ["ToeplitzNormal"]
 
 
 @system
-class ToeplitzNormal(LinearSystem):
-    """AᴴA = Σ_c conj(S_c) T S_c with a Toeplitz operator T; its own adjoint.
+class ToeplitzNormal(SelfAdjoint):
+    """AᴴA = Σ_c conj(S_c) T S_c with a Toeplitz operator T.
 
     Args:
         maps: Coil sensitivities (*batch, [set,] coil, *core), `core` the axes of frames, or of the
@@ -31,20 +31,9 @@ class ToeplitzNormal(LinearSystem):
     tol: float = static(default=0.0)
 
     @property
-    def in_shape(self) -> tuple[int, ...]:
-        return self.shape
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        return self.shape
-
-    @property
     def accuracy(self) -> float:
         return self.tol
 
     def _forward(self, x: Array) -> Array:
         n_core = len(self.shape) - self.sets
         return toeplitz_normal(x, self.maps, self.kernel, n_core, self.sets, self.subspace)
-
-    def _adjoint(self, y: Array) -> Array:
-        return self._forward(y)

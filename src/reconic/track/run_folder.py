@@ -16,6 +16,7 @@ from reconic.io import atomic_path
 __all__ = ["environment", "hidden", "new_run", "write_json", "write_text"]
 
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
+_QUERY = re.compile(r"(?i)(?<=password=)[^&\s]+")
 _PACKAGES = (
     "reconic", "numpy", "torch", "lightning", "jax", "jaxlib", "optax", "jsonargparse", "h5py",
     "array-api-compat", "nilearn", "scikit-image", "tensorboardX",
@@ -80,7 +81,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def hidden(text: str) -> str:
     """`text` without the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _QUERY.sub("***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def environment() -> dict[str, Any]:

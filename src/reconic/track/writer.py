@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from reconic.track.events import Events
+from reconic.track.trackers import TrackerSpec, open_trackers
 
 __all__ = ["RunWriter"]
 
@@ -25,28 +28,33 @@ class RunWriter:
 
     Args:
         folder: Run folder; must exist.
+        trackers: Experiment trackers that get scalars, images and hyper-parameters, too; see
+            `check_trackers`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        # only now: tensorboardX imports torch wherever that is installed
-        from tensorboardX import summary
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
-
+    def __init__(self, folder: str | Path, trackers: Sequence[TrackerSpec] = ()) -> None:
         self.folder = Path(folder)
-        self._summary, self._event = summary, Event
-        self._events = EventsWriter(str(self.folder / "events"), f".{time.time_ns()}")
+        self._events = Events(self.folder)
+        self._summary = self._events.summary
         self._lines = (self.folder / "metrics.jsonl").open("a", encoding="utf-8")
         self._start = time.monotonic()
+        self._trackers = open_trackers(trackers, self.folder)
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.close(failed=kind is not None)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Log numbers by tag, such as "val/psnr"."""
         numbers = {tag: float(value) for tag, value in values.items()}
-        self._write((self._summary.scalar(tag, value) for tag, value in numbers.items()), step)
+        self._events.write((self._summary.scalar(tag, v) for tag, v in numbers.items()), step)
         finite = {tag: v if math.isfinite(v) else None for tag, v in numbers.items()}
         line = {"step": step, "time": round(time.monotonic() - self._start, 3), **finite}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
+        self._trackers.scalars(numbers, step)
 
     def images(self, panels: Mapping[str, np.ndarray], step: int) -> None:
         """Log uint8 panels by tag, grey (ny, nx) or colour (ny, nx, 3), shown as they are."""
@@ -55,41 +63,43 @@ class RunWriter:
             self._summary.image(tag, panel, dataformats=layouts[panel.ndim])
             for tag, panel in panels.items()
         )
-        self._write(found, step)
+        self._events.write(found, step)
+        self._trackers.images(panels, step)
 
     def histogram(self, tag: str, values: Sequence[float], step: int) -> None:
         """Log how numbers are distributed, such as the scores of all slices; finite ones only."""
         finite = [value for value in values if math.isfinite(value)]
         if finite:
-            self._write([self._summary.histogram(tag, np.asarray(finite), bins=_BINS)], step)
+            self._events.write([self._summary.histogram(tag, np.asarray(finite), bins=_BINS)], step)
 
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
         """Log a text in Markdown."""
-        self._write([self._summary.text(tag, markdown)], step)
+        self._events.write([self._summary.text(tag, markdown)], step)
 
     def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
         """Log hyper-parameters, nested ones with dots, to compare runs by, with tags of metrics."""
         flat = flatten(values)
-        self._write(self._summary.hparams(flat, dict.fromkeys(metrics, 0.0)), 0)
+        self._events.write(self._summary.hparams(flat, dict.fromkeys(metrics, 0.0)), 0)
+        self._trackers.hparams(flat)
 
-    def close(self) -> None:
-        """Close the files."""
+    def close(self, failed: bool = False) -> None:
+        """Close the files, and tell trackers that the run is over."""
+        self._trackers.close(failed)
         self._events.close()
         self._lines.close()
 
-    def _write(self, summaries: Iterable[Any], step: int) -> None:
-        for summary in summaries:
-            event = self._event(wall_time=time.time(), step=int(step), summary=summary)
-            self._events.write_event(event)
-        self._events.flush()
-
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, bool | float | str]:
-    """Nested mapping as one level with dotted names; lists become text, None is left out."""
+    """Nested mapping as one level with dotted names; lists become text, None is left out.
+
+    A class is called by its name, under the key that it was chosen for.
+    """
     flat: dict[str, bool | float | str] = {}
     for name, value in values.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping):
+        if name == "class_path" and prefix:
+            flat[prefix.rstrip(".")] = str(value).rpartition(".")[2]
+        elif isinstance(value, Mapping):
             flat.update(flatten(value, f"{key}."))
         elif isinstance(value, bool | int | float | str):
             flat[key] = value

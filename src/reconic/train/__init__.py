@@ -18,6 +18,7 @@ from reconic.train.losses import (
     WeightedSum,
 )
 from reconic.train.module import ReconModule
+from reconic.train.ranks import Ranks, coil_share, spread_coils
 from reconic.train.schedule import Schedule, WarmCosine
 from reconic.train.self_supervised import SSDU, SURE, EquivariantImaging, Noise2Noise
 from reconic.train.system import SystemFactory
@@ -37,6 +38,7 @@ __all__ = [
     "MagnitudeL1",
     "MagnitudeL2",
     "Noise2Noise",
+    "Ranks",
     "ReconData",
     "ReconDataset",
     "ReconModule",
@@ -46,7 +48,9 @@ __all__ = [
     "WarmCosine",
     "WeightedSum",
     "best_lam",
+    "coil_share",
     "evaluate",
     "fit",
     "load_run",
+    "spread_coils",
 ]

@@ -13,6 +13,7 @@ from reconic.io import Measurement, read_kspace, read_trajectory, sampling_mask,
 from reconic.io.trajectory import Unit, covered_shape, in_radians
 from reconic.train.coil_maps import estimate_maps, estimate_noncartesian_maps, read_maps
 from reconic.train.methods import find_method
+from reconic.train.ranks import coil_share, rank_device
 from reconic.train.scan import Reconstruction, Scan, cartesian_scan, noncartesian_scan
 
 __all__ = ["apply_method", "reconstruct_file", "unique_names"]
@@ -34,6 +35,8 @@ def reconstruct_file(
     seed: int = 0,
 ) -> tuple[Measurement, dict[str, Reconstruction]]:
     """Reconstruct measured k-space by one or more methods.
+
+    Under `torch.distributed` the processes share the coils, and each gets the whole image.
 
     Args:
         ksp: k-space: .npy (coil, [frames,] [nz,] ny, nx), BART's .cfl, or DeepInPy's HDF5; with a
@@ -64,6 +67,9 @@ def reconstruct_file(
     for name in names:
         find_method(name)  # a misspelt one is better told before the work starts
     scan = read_kspace(ksp, index)
+    ranks = torch.distributed.is_initialized()
+    if ranks:
+        coil_share(len(scan.ksp))  # too many processes are better told before, too
     if traj is not None or scan.traj is not None:
         if n_space is not None:
             raise ValueError(
@@ -79,6 +85,8 @@ def reconstruct_file(
         )
     else:
         problem = _cartesian(scan, n_space, maps, n_maps, n_calib, holdout, seed)
+    if ranks:
+        problem = problem.spread(rank_device())
     wanted = ["zerofilled", *(name for name in names if name != "zerofilled")]
     value = None if lam == "auto" else lam
     return scan, unique_names(apply_method(problem, name, value, seed) for name in wanted)

@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 import torch
 
+from reconic.io import Source, example_files
 from reconic.io.hdf5 import intact
 from reconic.simulate import complex_noise
 from reconic.train.examples import Examples
-from reconic.train.files import example_files
 
 __all__ = ["SystemDataset", "SystemFile"]
 
@@ -31,7 +31,7 @@ class SystemDataset(Examples["SystemFile"]):
     DeepInPy's files be the key `masks`, in SigPy's units, -N/2 to N/2.
 
     Args:
-        path: HDF5 file, or a folder of them.
+        path: HDF5 file, a folder or a pattern of them, or a list; see `example_files`.
         fields: Names of the system's arrays.
         stdev: Standard deviation of complex noise to add to the measurements, in their units; it
             depends on `seed`, epoch and index alone.
@@ -50,7 +50,7 @@ class SystemDataset(Examples["SystemFile"]):
 
     def __init__(
         self,
-        path: str | Path,
+        path: Source,
         fields: Sequence[str],
         stdev: float = 0.0,
         limit: int | None = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from reconic.recons import CGSense, Recon, ZeroFilled
 from reconic.track import TRUTH, ImageFile, Scores, write_json, write_slices
+from reconic.train import processes
 from reconic.train.data import ReconData
 from reconic.train.evaluate import best_lam, evaluate, means
 from reconic.train.system import SystemFactory
@@ -46,6 +49,7 @@ def compare(
 ) -> Fit:
     """Compare a trained recon with baselines on the test examples.
 
+    In a run of several processes each does its share of the examples, and the first one writes.
     Written into the folder are `results.json` (means), `slices.csv` (each example),
     `figures/comparison.png` (the example with the median PSNR of the recon), `figures/worst.png`,
     `figures/best.png` and, if they are to be kept, all images, as `/METHOD/INDEX` of `images.h5`.
@@ -57,26 +61,37 @@ def compare(
         system: Forward model of the examples.
         baselines: "zero-filled", "cg-sense".
         device: Where to compute.
-        keep_images: Whether to keep all images.
+        keep_images: Whether to keep all images, those of the first process.
 
     Returns:
-        Folder and results; without true images there are none, and nothing is written.
+        Folder and results; without true images there are none, and only an empty `results.json`.
     """
     data.system = system
     if "x" not in data.dataset("test")[0]:
+        if processes.is_first():
+            write_json(folder / "results.json", {})
         return Fit(folder, {}, None)
     recons, lam = _recons(recon, data, system, baselines, device)
-    batches = data.test_dataloader()
-    with ImageFile.create(folder / "images.h5", keep_images) as images:
-        found = evaluate(recons, batches, system, device, "Testing", images.add)
+    with _image_file(folder, keep_images) as images:
+        found = evaluate(recons, data.share("test"), system, device, "Testing", images.add)
         own = type(recon).__name__.lower()
         known = {"zero-filled": system.adjoint_title, "cg-sense": "CG-SENSE"}
         titles = {name: known.get(name, type(r).__name__) for name, r in recons.items()}
         _figures(folder / "figures", images, titles, np.asarray(found[own]["psnr"]))
-    write_slices(folder / "slices.csv", found)
     results = means(found)
-    write_json(folder / "results.json", results)
+    if processes.is_first():
+        write_slices(folder / "slices.csv", found)
+        write_json(folder / "results.json", results)
     return Fit(folder, results, lam, found)
+
+
+@contextlib.contextmanager
+def _image_file(folder: Path, keep: bool) -> Iterator[ImageFile]:
+    """File for the images that this process makes, in the run folder if it is the first."""
+    with contextlib.ExitStack() as stack:
+        if not processes.is_first():
+            folder, keep = Path(stack.enter_context(tempfile.TemporaryDirectory())), False
+        yield stack.enter_context(ImageFile.create(folder / "images.h5", keep))
 
 
 def _recons(
@@ -87,7 +102,7 @@ def _recons(
     recons: dict[str, Recon] = {}
     for name in baselines:
         if name == "cg-sense":
-            lam = best_lam(data.val_dataloader(), system, device=device)
+            lam = best_lam(data.share("val"), system, device=device)
             recons[name] = CGSense(lam)
         else:
             recons[name] = ZeroFilled()
@@ -96,9 +111,14 @@ def _recons(
 
 def _figures(folder: Path, file: ImageFile, titles: dict[str, str], psnr: np.ndarray) -> None:
     """Comparison of all methods for the median, the worst and the best example."""
-    folder.mkdir(parents=True, exist_ok=True)
-    order = np.argsort(psnr)
+    order = np.argsort(psnr).tolist()
     chosen = {"comparison": order[len(order) // 2], "worst": order[0], "best": order[-1]}
-    for name, index in chosen.items():
-        images = {title: file.read(method, index) for method, title in titles.items()}
-        comparison(images, file.read(TRUTH, index), folder / f"{name}.png")
+    own = {i for i in chosen.values() if i % processes.count() == processes.rank()}
+    read = {i: {method: file.read(method, i) for method in (*titles, TRUTH)} for i in own}
+    found = {i: images for part in processes.gather(read) for i, images in part.items()}
+    if not processes.is_first():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, i in chosen.items():
+        images = {title: found[i][method] for method, title in titles.items()}
+        comparison(images, found[i][TRUTH], folder / f"{name}.png")

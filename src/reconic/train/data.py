@@ -9,8 +9,9 @@ import lightning
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
+from reconic.train import processes
 from reconic.train.arrays import SystemDataset
 from reconic.train.dataset import ReconDataset
 from reconic.train.interrupt import ignore_signals
@@ -18,7 +19,7 @@ from reconic.train.masks import RandomMask
 from reconic.train.sampler import EpochSampler
 from reconic.train.system import SystemFactory
 
-__all__ = ["ReconData", "collate"]
+__all__ = ["Dealt", "ReconData", "collate"]
 
 _CARTESIAN = {"maps", "mask"}  # arrays of a system that `ReconDataset` is for
 
@@ -65,6 +66,33 @@ def _append(a: Tensor, axis: int, n: int) -> Tensor:
     return pad(a, (0, 0) * (a.ndim - 1 - axis) + (0, n))  # counted from behind
 
 
+class Dealt(Dataset):
+    """Examples r, r + p, r + 2p … for rank r of p, as many for every rank.
+
+    Where a rank would have one less, it has the last example again, with `rank_weight` 0 and not 1.
+
+    Args:
+        dataset: All examples.
+        rank: Number r of the rank.
+        n_ranks: Number p of ranks.
+    """
+
+    def __init__(self, dataset: ReconDataset | SystemDataset, rank: int, n_ranks: int) -> None:
+        self.dataset = dataset
+        self.rank = rank
+        self.n_ranks = n_ranks
+
+    def __len__(self) -> int:
+        """Number of examples of every rank."""
+        return -(-len(self.dataset) // self.n_ranks)
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        """Example i of this rank."""
+        index, last = i * self.n_ranks + self.rank, len(self.dataset) - 1
+        weight = torch.tensor(float(index <= last))
+        return {**self.dataset[min(index, last)], "rank_weight": weight}
+
+
 class ReconData(lightning.LightningDataModule):
     """Training, validation and test examples from HDF5 files in DeepInPy's layout.
 
@@ -75,13 +103,19 @@ class ReconData(lightning.LightningDataModule):
     and a run that resumes goes on with the next batch of the same epoch, in the same order.
 
     Args:
-        train: File with the training examples, or a folder of files, which may differ in size and
-            number of coils; examples of a batch have one size.
-        val: File or folder with the validation examples, always read in order.
-        test: File or folder with the test examples, always read in order.
-        batch_size: Number of examples of a training batch; validation and test use 1.
+        train: Training examples: a file; a folder of files; a pattern such as data/*/train-*.h5; or
+            a list of these. Files may differ in size and number of coils; examples of a batch have
+            one size.
+        val: Validation examples, given alike, always read in order.
+        test: Test examples, given alike, always read in order.
+        batch_size: Number of examples of a training batch, of all devices together; validation and
+            test use 1.
         num_workers: Number of processes that read ahead, for each of the three; 0 reads in the
             training process.
+        prefetch_factor: Number of batches that each of them reads ahead.
+        persistent_workers: Whether they live on between epochs, with their files open.
+        pin_memory: Whether batches are put where a GPU fetches them fastest; null does so where
+            there is a GPU.
         shuffle: Whether to shuffle the training examples, anew each epoch, by `seed`.
         drop_last: Whether to leave out training batches that are not full.
         augment: Whether to flip, transpose and give a random phase to training examples.
@@ -99,16 +133,19 @@ class ReconData(lightning.LightningDataModule):
         seed: Seed of order, noise, masks and augmentation; null takes the run's.
 
     Raises:
-        ValueError: If `batch_size` or `num_workers` is out of range.
+        ValueError: If `batch_size`, `num_workers` or `prefetch_factor` is out of range.
     """
 
     def __init__(
         self,
-        train: str = "data/example/train.h5",
-        val: str = "data/example/val.h5",
-        test: str = "data/example/test.h5",
+        train: str | list[str] = "data/example/train.h5",
+        val: str | list[str] = "data/example/val.h5",
+        test: str | list[str] = "data/example/test.h5",
         batch_size: int = 1,
         num_workers: int = 1,
+        prefetch_factor: int = 2,
+        persistent_workers: bool = True,
+        pin_memory: bool | None = None,
         shuffle: bool = True,
         drop_last: bool = False,
         augment: bool = False,
@@ -122,15 +159,17 @@ class ReconData(lightning.LightningDataModule):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        if batch_size < 1 or num_workers < 0:
-            raise ValueError(
-                f"ReconData: `batch_size` must be at least 1 and `num_workers` at least 0, got "
-                f"{batch_size} and {num_workers}."
-            )
+        least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0)}
+        for name, (n, fewest) in {**least, "prefetch_factor": (prefetch_factor, 1)}.items():
+            if n < fewest:
+                raise ValueError(f"ReconData: `{name}` must be at least {fewest}, got {n}.")
         self.paths = {"train": train, "val": val, "test": test}
         self.limits = {"train": limit_train, "val": limit_val, "test": limit_test}
         self.batch_size = batch_size
         self.num_workers = num_workers
+        self.prefetch_factor = prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.augment = augment
@@ -198,7 +237,13 @@ class ReconData(lightning.LightningDataModule):
         """Batches of training examples, from the position of a loaded checkpoint on."""
         dataset = self.dataset("train")
         self._sampler = EpochSampler(
-            dataset.groups(), self.batch_size, self.shuffle, self.seed or 0, self.drop_last
+            dataset.groups(),
+            self.batch_size,
+            self.shuffle,
+            self.seed or 0,
+            self.drop_last,
+            processes.rank(),
+            processes.count(),
         )
         if self._position is not None:
             self._sampler.load_state_dict(self._position)
@@ -207,11 +252,17 @@ class ReconData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Validation examples one by one, in order; the same in every epoch."""
-        return self._loader(self.dataset("val"))
+        return self._loader(self._dealt("val"))
 
     def test_dataloader(self) -> DataLoader:
         """Test examples one by one, in order."""
-        return self._loader(self.dataset("test"))
+        return self._loader(self._dealt("test"))
+
+    def share(self, split: str) -> DataLoader:
+        """This rank's validation or test examples: r, r + p, r + 2p … for rank r of p."""
+        dataset = self.dataset(split)
+        own = range(processes.rank(), len(dataset), processes.count())
+        return self._loader(Subset(dataset, own))
 
     def state_dict(self) -> dict[str, Any]:
         """Position in the training examples: the epoch, and the batches of it trained on."""
@@ -226,17 +277,26 @@ class ReconData(lightning.LightningDataModule):
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:  # noqa: ARG002
         """Count the batches that training gets: the loader itself is ahead of it."""
         if self._sampler is not None and self.trainer is not None and self.trainer.training:
+            share = self._sampler.share()
             self._sampler.done()
+            if processes.count() > 1:
+                weight = torch.tensor(share.weight)
+                return {**batch, "row": torch.tensor(share.rows), "rank_weight": weight}
         return batch
+
+    def _dealt(self, split: str) -> Dataset:
+        dataset, n_ranks = self.dataset(split), processes.count()
+        return dataset if n_ranks == 1 else Dealt(dataset, processes.rank(), n_ranks)
 
     def _loader(self, dataset: Dataset, batch_sampler: EpochSampler | None = None) -> DataLoader:
         return DataLoader(
             dataset,
             batch_sampler=batch_sampler,
             num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
+            prefetch_factor=self.prefetch_factor if self.num_workers else None,
+            persistent_workers=self.persistent_workers and self.num_workers > 0,
             collate_fn=functools.partial(collate, coil_axis=self.system.coil_axis),
             worker_init_fn=ignore_signals,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.pin_memory,
             generator=torch.Generator(),  # the global one belongs to what is trained
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,11 +9,11 @@ import torch
 
 from reconic._array import fftc
 from reconic.calibrate import espirit
-from reconic.io import sampling_mask
+from reconic.io import Source, example_files, sampling_mask
 from reconic.simulate import complex_noise
 from reconic.train.augment import augment
 from reconic.train.examples import Examples
-from reconic.train.files import ExampleFile, example_files
+from reconic.train.files import ExampleFile
 from reconic.train.masks import RandomMask
 
 __all__ = ["ReconDataset"]
@@ -36,7 +35,8 @@ class ReconDataset(Examples[ExampleFile]):
     are estimated from them. Whatever is random depends on `seed`, epoch and index alone.
 
     Args:
-        path: HDF5 file, or a folder of them, which may differ in size and number of coils.
+        path: HDF5 file, a folder or a pattern of them, or a list; see `example_files`. They may
+            differ in size and number of coils.
         stdev: Standard deviation of the complex noise to add to the k-space, in its units; a file
             with the key `noise` gives its own, of unit variance in real and imaginary part.
         limit: Largest number of examples to use, from the first on; None uses all.
@@ -58,7 +58,7 @@ class ReconDataset(Examples[ExampleFile]):
 
     def __init__(
         self,
-        path: str | Path,
+        path: Source,
         stdev: float = 0.0,
         limit: int | None = None,
         augmented: bool = False,

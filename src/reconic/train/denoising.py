@@ -8,6 +8,7 @@ from torch import Tensor
 from reconic.operator import LinearSystem, System
 from reconic.recons import Denoise, Recon
 from reconic.recons.base import typical_magnitude
+from reconic.recons.draws import normal_like, uniform
 from reconic.train.losses import ComplexL2, Loss, Step
 
 __all__ = ["Denoising"]
@@ -48,9 +49,9 @@ class Denoising(Loss):
             raise ValueError("Denoising: the data must have true images, got none. Add `imgs`.")
         to_x = (-1, *(1,) * (x.ndim - 1))
         scale = typical_magnitude(A.adjoint(y), len(A.in_shape)).reshape(to_x)
-        spread = torch.rand(len(x), device=x.device).reshape(to_x)
+        spread = uniform((len(x),), x.device).reshape(to_x)
         sigma = self.sigma_min * (self.sigma_max / self.sigma_min) ** spread
-        noisy = x / scale + sigma * torch.randn_like(x)  # complex: of unit variance
+        noisy = x / scale + sigma * normal_like(x)  # complex: of unit variance
         x_hat = _denoiser(recon)(noisy)
         left = torch.view_as_real((x_hat - x / scale) / sigma).square()
         return Step(x_hat * scale, left.sum() / x.numel())

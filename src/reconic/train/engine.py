@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from reconic.recons import Recon
-from reconic.track import RunWriter, environment, new_run, write_json, write_text
+from reconic.track import (
+    RunWriter,
+    TrackerSpec,
+    check_trackers,
+    environment,
+    new_run,
+    write_json,
+    write_text,
+)
+from reconic.train import processes
 from reconic.train.comparison import Fit, compare
 from reconic.train.data import ReconData
 from reconic.train.demands import check_data
@@ -23,14 +32,22 @@ from reconic.train.ema import AverageWeights
 from reconic.train.images import Images, LogImages, fixed_examples
 from reconic.train.interrupt import Signals
 from reconic.train.keep import Checkpoint, KeepCheckpoints
+from reconic.train.launch import check_count, joined
 from reconic.train.load import find_checkpoint, load_weights, needs_training
+from reconic.train.logger import NoWriter
 from reconic.train.losses import Loss
 from reconic.train.module import ReconModule
 from reconic.train.schedule import Schedule
 from reconic.train.start import begin, check_resumable, describe
 from reconic.train.summary import LogSummary
 from reconic.train.system import SystemFactory
-from reconic.train.trainer import checked, explained, make_trainer, quiet_lightning
+from reconic.train.trainer import (
+    checked,
+    explained,
+    make_trainer,
+    quiet_lightning,
+    strategy_of,
+)
 
 __all__ = ["Checkpoint", "Fit", "compare", "fit"]
 
@@ -53,6 +70,7 @@ def fit(
     freeze: list[str] = [],  # noqa: B006 (never changed)
     resume: str | None = None,
     baselines: list[Baseline] = ["zero-filled", "cg-sense"],  # noqa: B006 (never changed)
+    trackers: list[str | dict[str, Any]] = [],  # noqa: B006 (never changed)
     name: str = "default",
     logdir: str = "logs",
     seed: int = 723,
@@ -70,7 +88,7 @@ def fit(
             schedule that ends when max_epochs, max_steps or max_time is over. Or any of
             torch.optim.lr_scheduler. Or null.
         lr_interval: Whether a scheduler of torch steps after each step or each epoch.
-        trainer: Arguments of Lightning's Trainer.
+        trainer: Arguments of Lightning's Trainer; see docs/scaling.md for several devices.
         checkpoint: Which checkpoints are kept.
         images: Which images are logged.
         ema: Decay of an exponential moving average of the weights, such as 0.999; the average is
@@ -81,6 +99,9 @@ def fit(
             average, position and random numbers as if there had been no interruption.
         baselines: Methods to compare with. The λ of CG-SENSE is the one with the best mean PSNR on
             the validation examples.
+        trackers: Experiment trackers beside TensorBoard, offline by default: wandb, mlflow, either
+            with arguments of Lightning's logger as {"wandb": {"project": "knee"}}, or any class
+            with the interface of Lightning's Logger as {"class_path": …, "init_args": {…}}.
         name: Name of the run.
         logdir: Folder of all runs; this one is logdir/name/version_N.
         seed: Seed of everything that is random.
@@ -96,6 +117,7 @@ def fit(
             terms, and the last good checkpoint.
         Interrupted: If SIGTERM or Ctrl-C stopped it; names the checkpoint to resume from.
         OSError: If the run folder cannot be written to.
+        ConnectionError: If another process of the run is lost; names it, and the run to resume.
     """
     if data.seed is None:
         data.seed = seed
@@ -104,6 +126,7 @@ def fit(
     trains = needs_training(recon)
     check_data(data, loss, monitor, trains, baselines)
     settings = checked(trainer or {})
+    check_trackers(trackers)
     resumed = begin(recon, init, freeze, resume, trains)
     module = ReconModule(recon, system, loss, optimizer, lr_scheduler, lr_interval, monitor)
     n_batches = len(data.train_dataloader()) if trains else 1
@@ -111,23 +134,31 @@ def fit(
     if resumed is not None:
         check_resumable(resumed, recon, about)
     averages = [] if ema is None else [AverageWeights(ema)]
-    folder = _new_folder(logdir, name, config)
-    with contextlib.closing(RunWriter(folder)) as writer, Signals().handled() as signals:
+    strategy = strategy_of(settings)
+    check_count(strategy, data.batch_size)
+    with (
+        Signals().handled() as signals,
+        joined(strategy, config) as watch,
+        _new_writer(logdir, name, config, trackers) as writer,
+    ):
+        folder = writer.folder
         if config is not None:
             writer.hparams(yaml.safe_load(config), [f"val/{m}" for m in ("nrmse", "psnr", "ssim")])
         keeper = KeepCheckpoints(folder / "checkpoints", monitor, checkpoint, signals, about)
+        if watch is not None:
+            watch.last = keeper.last
         callbacks: list[Callback] = []
         if trains:
             shown = LogImages(writer, system, fixed_examples(data, images.n), images)
             callbacks = [LogSummary(writer), shown, *averages, keeper]  # these end in this order
         with quiet_lightning(), explained(folder, keeper.last):
             engine = make_trainer(settings, folder, writer, callbacks, n_batches)
+            _apply_limits(data, engine)
             if resumed is not None:
                 keeper.adopt(resumed)
             if trains:
                 engine.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
                 _load_result(recon, folder)
-        _apply_limits(data, engine)
         found = compare(folder, recon, data, system, baselines, str(engine.strategy.root_device))
         tested = found.results.get(type(recon).__name__.lower(), {})
         writer.scalars({f"test/{name}": v for name, v in tested.items()}, engine.global_step)
@@ -137,7 +168,18 @@ def fit(
 def _load_result(recon: Recon, folder: Path) -> None:
     """Load the best weights, or without validation the last; a fast_dev_run has neither."""
     with contextlib.suppress(FileNotFoundError):
-        load_weights(recon, find_checkpoint(folder))
+        if processes.is_first():
+            load_weights(recon, find_checkpoint(folder))
+    recon.load_state_dict(processes.broadcast(recon.state_dict()))  # not all may see the folder
+
+
+def _new_writer(
+    logdir: str, name: str, config: str | None, trackers: Sequence[TrackerSpec]
+) -> RunWriter:
+    """What writes into the new run folder, which the first process makes."""
+    folder = _new_folder(logdir, name, config) if processes.is_first() else None
+    folder = processes.broadcast(folder)
+    return RunWriter(folder, trackers) if processes.is_first() else NoWriter(folder)
 
 
 def _new_folder(logdir: str, name: str, config: str | None) -> Path:
@@ -149,9 +191,14 @@ def _new_folder(logdir: str, name: str, config: str | None) -> Path:
 
 
 def _apply_limits(data: ReconData, engine: lightning.Trainer) -> None:
-    """Let the Trainer's limits, fast_dev_run's among them, hold for the comparison too."""
+    """Let the Trainer's limits, fast_dev_run's among them, hold for all ranks together.
+
+    They hold for the comparison, too.
+    """
     for split, limit in (("val", engine.limit_val_batches), ("test", engine.limit_test_batches)):
         if limit != 1.0 or isinstance(limit, int):
             n = len(data.dataset(split))
             n_used = limit if isinstance(limit, int) else round(limit * n)
             data.limits[split] = max(1, min(n, n_used))
+    if 0 < engine.limit_val_batches < 1:
+        engine.limit_val_batches = 1.0  # of those that are left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from reconic.recons import CGSense, Recon
 from reconic.recons.holdout import minimise_over_lam
 from reconic.track import TRUTH, Scores
+from reconic.train import processes
 from reconic.train.module import METRICS, metric_mode, scores
 from reconic.train.system import SystemFactory
 
@@ -29,14 +31,15 @@ def evaluate(
     progress: str | None = None,
     keep: Keep | None = None,
 ) -> Scores:
-    """Score recons on the same examples.
+    """Score recons on the same examples, of which each rank of a run gives its share.
 
     The baseline "cg-sense" is the least-squares solution, without density weights: with them it is
     several dB worse. The other recons get the data as in training.
 
     Args:
         recons: Recons by name.
-        batches: Batches of examples, as a data loader gives them.
+        batches: Batches of examples, as a data loader gives them; in a run of p ranks, rank r has
+            examples r, r + p, r + 2p …, in batches of one.
         system: Makes the forward model of a batch.
         device: Where to compute.
         progress: What to write beside a progress bar; None shows none.
@@ -51,9 +54,10 @@ def evaluate(
         recon.to(device).eval()
     n_seen = 0
     with torch.no_grad():
-        for batch in tqdm(batches, progress, leave=False, disable=progress is None):
+        hidden = progress is None or not processes.is_first()
+        for batch in tqdm(batches, progress, leave=False, **_bar(hidden)):
             batch = {name: value.to(device) for name, value in batch.items()}
-            n = n_seen
+            n = n_seen * processes.count() + processes.rank()
             n_seen += len(batch["x"])
             images = {
                 name: recon(*system.measured(batch, weighted=name != "cg-sense"))
@@ -65,7 +69,15 @@ def evaluate(
             if keep is not None:
                 for name, x in {**images, TRUTH: batch["x"]}.items():
                     keep(name, n, x.cpu().numpy())
-    return found
+    return {
+        name: {metric: processes.dealt(values) for metric, values in by_metric.items()}
+        for name, by_metric in found.items()
+    }
+
+
+def _bar(hidden: bool) -> dict[str, Any]:
+    """Settings of a progress bar; one that is not hidden may still be by TQDM_DISABLE."""
+    return {"disable": True} if hidden else {}
 
 
 def means(found: Scores) -> dict[str, dict[str, float]]:
@@ -87,7 +99,7 @@ def best_lam(
     λ is relative to maps of unit sum of squares.
 
     Args:
-        batches: Batches of examples, the validation set.
+        batches: Batches of examples, the validation set, as in `evaluate`.
         system: Makes the forward model of a batch.
         metric: "nrmse", "psnr" or "ssim".
         device: Where to compute.
@@ -100,7 +112,8 @@ def best_lam(
         values = evaluate({"cg-sense": CGSense(lam)}, batches, system, device)
         return sign * float(np.mean(values["cg-sense"][metric]))
 
-    with tqdm(desc="Choosing λ of CG-SENSE", leave=False) as bar:
+    hidden = not processes.is_first()
+    with tqdm(desc="Choosing λ of CG-SENSE", leave=False, **_bar(hidden)) as bar:
         return minimise_over_lam(cost)[0]
 
 

@@ -1,4 +1,4 @@
-"""HDF5 files with examples in DeepInPy's layout: found, checked, and read one example at a time."""
+"""HDF5 files with examples in DeepInPy's layout: checked, and read one example at a time."""
 
 from __future__ import annotations
 
@@ -14,35 +14,11 @@ import numpy as np
 
 from reconic.io.hdf5 import intact
 
-__all__ = ["ExampleFile", "Handles", "example_files"]
+__all__ = ["ExampleFile", "Handles"]
 
-ENDINGS = (".h5", ".hdf5")
 _KINDS = {"ksp": "c", "maps": "c", "noise": "c", "imgs": "cfiu", "masks": "fiub"}  # of NumPy dtypes
 _OPTIONAL = _KINDS.keys() - {"ksp"}
 _MOST_OPEN = 16  # files of a folder that a process holds open at a time
-
-
-def example_files(path: str | Path) -> list[Path]:
-    """The file itself, or the HDF5 files of a folder in the order of their names.
-
-    Raises:
-        FileNotFoundError: If there is no such file or folder, or the folder holds no HDF5 file.
-    """
-    path = Path(path)
-    if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
-        if found:
-            return found
-        raise FileNotFoundError(
-            f"ReconDataset: `path` must be a folder with {' or '.join(ENDINGS)} files, got "
-            f"{str(path)!r}, which has none. Check the path."
-        )
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"ReconDataset: `path` must be an HDF5 file, got {str(path)!r}, which is no file. "
-            "Check the path, or make example data with `reconic simulate`."
-        )
-    return [path]
 
 
 class Handles:

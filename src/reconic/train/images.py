@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reconic.recons import Recon
 from reconic.track import RunWriter
+from reconic.train import processes
 from reconic.train.data import ReconData, collate
 from reconic.train.snapshot import Snapshot, changing_panels, fixed_panels, snapshot
 from reconic.train.system import SystemFactory
@@ -97,7 +98,7 @@ class LogImages(Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
     ) -> None:
         """Draw what was validated last."""
-        if self.images.figures_every_n_epochs:
+        if self.images.figures_every_n_epochs and self.undrawn:
             self._draw()
 
     def _draws(self, epoch: int) -> bool:
@@ -114,7 +115,9 @@ class LogImages(Callback):
 
 
 def fixed_examples(data: ReconData, n: int) -> list[dict[str, Tensor]]:
-    """Some validation examples, evenly spaced, as batches of one."""
+    """Some validation examples, evenly spaced, as batches of one; none but on the first rank."""
+    if not processes.is_first():
+        return []
     dataset = data.dataset("val")
     spaced = {int((i + 0.5) * len(dataset) / n) for i in range(n)}
     return [collate([dataset[i]], data.system.coil_axis) for i in sorted(spaced)]

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: a run is saved before it stops."""
+"""SIGTERM, Ctrl-C, and SIGUSR1 of a batch system: a run is saved before it stops."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from typing import NoReturn
 
 __all__ = ["Interrupted", "Signals", "ignore_signals"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Interrupted(Exception):
     """A run was told to stop.
 
     Attributes:
+        message: What happened, and how to go on.
         signum: Number of the signal.
         status: Exit status that a shell expects, 128 + the signal's number.
+        saved: Whether the run was saved first, all of its processes at the same step.
     """
 
-    def __init__(self, signum: int, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, signum: int, message: str, saved: bool = False) -> None:
+        super().__init__(signum, message, saved)
+        self.message = message
         self.signum = signum
+        self.saved = saved
         self.status = 128 + signum
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Signals:
-    """Lets SIGTERM and SIGINT end a run: at once, or while they are held, once it is saved.
+    """Lets SIGTERM, SIGINT and SIGUSR1 end a run: at once, or while held, once it is saved.
 
     A second signal ends a run at once, saved or not. Threads other than the main one cannot handle
     signals; in these nothing is changed.
@@ -58,8 +65,12 @@ class Signals:
     def hold(self) -> None:
         """From now on, let a signal wait for `stop`."""
         self._held = True
+        self.reclaim()
+
+    def reclaim(self) -> None:
+        """Handle signals again: Lightning puts a handler of its own in between."""
         if threading.current_thread() is threading.main_thread():
-            self._install()  # anew: Lightning puts its own handler in between
+            self._install()
 
     def release(self, advice: str) -> None:
         """From now on, end at once, with advice on how to go on."""
@@ -68,13 +79,14 @@ class Signals:
         if self.received is not None:
             self._end(self.received)
 
-    def stop(self, checkpoint: Path, step: int) -> NoReturn:
-        """End the run that is now saved."""
-        signum = self.received or signal.SIGINT
+    def stop(self, checkpoint: Path, step: int, signum: int = signal.SIGINT) -> NoReturn:
+        """End the run that is now saved, also if the signal came to another of its processes."""
+        signum = self.received or signum
         raise Interrupted(
             signum,
             f"stopped by {signal.Signals(signum).name} after step {step}, saved as {checkpoint}. "
             f"To go on: reconic train --resume {checkpoint.parents[1]}",
+            saved=True,
         )
 
     def _install(self) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from reconic import __version__
 from reconic.io import atomic_path
+from reconic.train import processes
 from reconic.train.interrupt import Signals
 from reconic.train.load import read_checkpoint
 from reconic.train.module import metric_mode
@@ -87,12 +88,18 @@ class KeepCheckpoints(CheckpointCallback):
         self._due = True
         self._saved_step, self._saved_time = 0, time.monotonic()
         self._n_logged_behind = 0  # steps that Lightning has yet to count, at this hook
-        self._random: dict[str, Any] | None = None
+        self._random: dict[str, Any] | None = random_state()  # Lightning may seed anew
 
     @property
     def last(self) -> Path:
         """Path of the last checkpoint."""
         return self.home / "last.ckpt"
+
+    def on_sanity_check_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Take signals back from Lightning."""
+        self.signals.reclaim()
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -113,10 +120,11 @@ class KeepCheckpoints(CheckpointCallback):
         self._n_logged_behind = 0
         self.position = Position(trainer.current_epoch, batch_idx)
         if batch_idx % trainer.accumulate_grad_batches == 0:
-            if batch_idx == 0 or self._due or self._period_is_over(trainer):
+            told, late = self._agreed(trainer)
+            if batch_idx == 0 or self._due or late:
                 self._save_last(trainer)
                 self._keep_epoch(trainer)
-            self._stop_if_told(trainer)
+            self._stop_if(told, trainer)
 
     def on_train_batch_end(
         self,
@@ -152,7 +160,7 @@ class KeepCheckpoints(CheckpointCallback):
         n_done, every = self.position.n_done, trainer.accumulate_grad_batches
         stepped = n_done % every == 0 or n_done >= trainer.num_training_batches
         if stepped and not trainer.sanity_checking:
-            self._stop_if_told(trainer)
+            self._stop_if(self._agreed(trainer)[0], trainer)
 
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -163,7 +171,7 @@ class KeepCheckpoints(CheckpointCallback):
         self.position = dataclasses.replace(self.position, validating=False)
         self._due = True
         value = float(trainer.callback_metrics.get(f"val/{self.monitor}", math.nan))
-        if self._is_better(value):
+        if processes.broadcast(self._is_better(value)):
             self.best = value
             self._save(trainer, self.home / "best.ckpt")
 
@@ -216,7 +224,7 @@ class KeepCheckpoints(CheckpointCallback):
     def adopt(self, resumed: Path) -> None:
         """Copy the best checkpoint beside the one that is resumed, if it was the best by then."""
         best = resumed.parent / "best.ckpt"
-        if not best.is_file():
+        if not best.is_file() or not processes.is_first():
             return
         values = [read_checkpoint(p)["callbacks"][self.state_key]["best"] for p in (best, resumed)]
         if values[0] == values[1]:
@@ -244,10 +252,16 @@ class KeepCheckpoints(CheckpointCallback):
         elapsed = time.monotonic() - self._saved_time
         return by_steps or (minutes is not None and elapsed >= 60 * minutes)
 
-    def _stop_if_told(self, trainer: lightning.Trainer) -> None:
-        if self.signals.received is not None:
+    def _agreed(self, trainer: lightning.Trainer) -> tuple[int, bool]:
+        """Signal that some rank got, if any, and whether it is time to save, on all ranks alike."""
+        own = (self.signals.received or 0, self._period_is_over(trainer))
+        told, late = processes.largest(*own)
+        return int(told), bool(late)
+
+    def _stop_if(self, told: int, trainer: lightning.Trainer) -> None:
+        if told:
             self._save_last(trainer)
-            self.signals.stop(self.last, trainer.global_step)
+            self.signals.stop(self.last, trainer.global_step, told)
 
     def _save_last(self, trainer: lightning.Trainer) -> None:
         self._save(trainer, self.last)

@@ -1,16 +1,19 @@
-"""Lightning logger that writes into a run folder."""
+"""What writes a run's scalars into its folder, and what does not, on ranks but the first."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from reconic.track import RunWriter
 
-__all__ = ["RunLogger"]
+__all__ = ["NoWriter", "RunLogger"]
 
 
 class RunLogger(Logger):
@@ -49,3 +52,32 @@ class RunLogger(Logger):
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
         """Do nothing: the run's whole configuration is written by the engine."""
+
+
+class NoWriter(RunWriter):
+    """Stands where a writer is, and writes nothing.
+
+    Args:
+        folder: Run folder that another rank writes into.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        pass
+
+    def images(self, panels: Mapping[str, np.ndarray], step: int) -> None:
+        pass
+
+    def histogram(self, tag: str, values: Sequence[float], step: int) -> None:
+        pass
+
+    def text(self, tag: str, markdown: str, step: int = 0) -> None:
+        pass
+
+    def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
+        pass
+
+    def close(self, failed: bool = False) -> None:
+        pass

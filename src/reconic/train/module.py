@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from reconic.metrics import nrmse, psnr, ssim
 from reconic.recons import Recon
+from reconic.recons.draws import rows
+from reconic.train import processes
 from reconic.train.finite import check_gradient, check_loss, gradient_norm
 from reconic.train.losses import Loss
 from reconic.train.schedule import Schedule, factor_and_epochs, make_scheduler
@@ -48,7 +50,8 @@ class ReconModule(lightning.LightningModule):
     (`train/lam`, `train/n_cg`), `train/lr`, `train/gradient_norm` (before clipping) and
     `train/samples_per_second`; `val/` and `test/` `loss` and, where there are true images, `nrmse`,
     `psnr` and `ssim`, means over the examples.
-    A loss that draws random numbers draws the same at each validation.
+    A loss that draws random numbers draws the same at each validation, and in training the same for
+    an example whatever the number of devices. All are means over the whole batch.
 
     Args:
         recon: What is trained.
@@ -81,6 +84,7 @@ class ReconModule(lightning.LightningModule):
         self.lr_interval = lr_interval
         self.monitor = monitor
         self._last_batch_end: float | None = None
+        self._evaluated: list[tuple[int, dict[str, Tensor]]] = []  # number of examples, their means
         self._batch: dict[str, Tensor] = {}  # the one in training, to name it if it goes wrong
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
@@ -95,15 +99,18 @@ class ReconModule(lightning.LightningModule):
         """
         self._batch = batch
         x = batch.get("x")
-        x_hat, loss = self.loss.step(self.recon, x, *self.system.measured(batch))
+        with rows(batch.get("row", torch.arange(len(batch["y"]))).tolist()):
+            x_hat, loss = self.loss.step(self.recon, x, *self.system.measured(batch))
         terms = {**self.loss.report, **self.recon.report}
         check_loss(loss.detach(), batch, terms, self._when())
         if x is not None:
             terms["nrmse"] = nrmse(x_hat.detach(), x, n_space=x.ndim - 1).mean()
-        self.log("train/loss", loss.detach(), prog_bar=True)
+        weight = batch.get("rank_weight", torch.ones_like(loss.detach()))
+        terms = processes.average({"loss": loss.detach(), **terms}, weight)
+        self.log("train/loss", terms.pop("loss"), prog_bar=True)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
-        return loss
+        return loss * weight
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:  # noqa: ARG002
         """Log the norm of the gradient, before it is clipped.
@@ -122,8 +129,9 @@ class ReconModule(lightning.LightningModule):
         """Log how many examples are trained on in a second."""
         now = time.perf_counter()
         if self._last_batch_end is not None:
-            rate = len(batch["y"]) / max(now - self._last_batch_end, 1e-9)
-            self.log("train/samples_per_second", rate)
+            weight = max(float(batch.get("rank_weight", 1.0)), 1e-9)  # rank 0, which logs, has some
+            n = len(batch["y"]) * processes.count() / weight
+            self.log("train/samples_per_second", n / max(now - self._last_batch_end, 1e-9))
         self._last_batch_end = now
 
     def on_validation_end(self) -> None:
@@ -131,23 +139,24 @@ class ReconModule(lightning.LightningModule):
         self._last_batch_end = None
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Log loss and, where there are true images, metrics of a validation batch.
+        """Compute loss and, where there are true images, metrics of a validation batch.
 
         Returns:
-            Each metric of each example.
+            Each metric of each example; none of one that is here only to keep step with others.
         """
         return self._evaluation_step(batch, batch_idx, "val")
 
     def test_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Log loss and, where there are true images, metrics of a test batch."""
+        """Compute loss and, where there are true images, metrics of a test batch."""
         self._evaluation_step(batch, batch_idx, "test")
 
     def _evaluation_step(
         self, batch: dict[str, Tensor], batch_idx: int, split: str
     ) -> dict[str, Tensor]:
         values: dict[str, Tensor] = {}
+        counts = bool(batch.get("rank_weight", 1))
         x, (y, A) = batch.get("x"), self.system.measured(batch)
-        with self._own_randomness(batch_idx):
+        with self._own_randomness(batch_idx * processes.count() + processes.rank()):
             x_hat, loss = self.loss.step(self.recon, x, y, A)
         logged = {f"{split}/loss": loss}
         if x is not None:
@@ -155,9 +164,31 @@ class ReconModule(lightning.LightningModule):
                 x_hat = self.recon(y, A)
             values = scores(x_hat, x, self.system.n_space)
             logged |= {f"{split}/{name}": value.mean() for name, value in values.items()}
-        for name, value in logged.items():
-            self.log(name, value, batch_size=len(y), prog_bar=name == f"val/{self.monitor}")
-        return values
+        if counts:
+            self._evaluated += [(len(y), {k: v.detach() for k, v in logged.items()})]
+        return values if counts else {}
+
+    def on_validation_epoch_start(self) -> None:
+        """Leave out what an interrupted validation has seen."""
+        self._evaluated = []
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over the validation examples of all ranks."""
+        self._log_means()
+
+    def on_test_epoch_end(self) -> None:
+        """Log the means over the test examples of all ranks."""
+        self._log_means()
+
+    def _log_means(self) -> None:
+        own = [(n, {k: float(v) for k, v in values.items()}) for n, values in self._evaluated]
+        found = [pair for share in processes.gather(own) for pair in share]
+        self._evaluated = []
+        n_examples = sum(n for n, _ in found)
+        for name in found[0][1]:
+            mean = sum(n * values[name] for n, values in found) / n_examples
+            on_bar = name == f"val/{self.monitor}"
+            self.log(name, mean, prog_bar=on_bar, sync_dist=processes.count() > 1)
 
     @contextlib.contextmanager
     def _own_randomness(self, seed: int) -> Iterator[None]:
@@ -187,7 +218,9 @@ class ReconModule(lightning.LightningModule):
         """How far training is, from 0 to 1, by steps or by time, whichever is further."""
         steps = self.trainer.global_step / max(self.trainer.estimated_stepping_batches, 1)
         timers = [c for c in self.trainer.callbacks if isinstance(c, Timer)]  # pyright: ignore
-        return max(steps, *(_elapsed_fraction(t) for t in timers)) if timers else steps
+        if not timers:
+            return steps
+        return max(steps, *processes.largest(*map(_elapsed_fraction, timers)))
 
 
 def _elapsed_fraction(timer: Timer) -> float:

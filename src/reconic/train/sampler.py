@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-__all__ = ["EpochSampler"]
+__all__ = ["EpochSampler", "Share"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one rank has of a batch.
+
+    Attributes:
+        rows: Its examples' rows in the batch. A rank that would have none has the first one.
+        weight: Its part of the batch times the number of ranks, so that the mean over the ranks of
+            weight times mean is the mean over the batch.
+    """
+
+    rows: range
+    weight: float
+
+    @classmethod
+    def of(cls, size: int, rank: int, n_ranks: int) -> Share:
+        """Share of one of `n_ranks` in a batch of `size` examples; they differ by one at most."""
+        rows = range(-(-size * rank // n_ranks), -(-size * (rank + 1) // n_ranks))
+        return cls(rows or range(1), len(rows) * n_ranks / size)
 
 
 class EpochSampler(Sampler[list[tuple[int, int]]]):
@@ -21,12 +42,17 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
     Loaders read ahead, so the sampler is told how far training is: `n_done` batches of the epoch.
     With `state_dict` and `load_state_dict` an interrupted epoch goes on with the batch after those.
 
+    With several ranks the batches are the same, and each rank gets its share of every batch: the
+    position means the same for any number of ranks.
+
     Args:
         groups: For each example, a number that examples of the same shape share.
-        batch_size: Number of examples in a batch.
+        batch_size: Number of examples in a batch, of all ranks together.
         shuffle: Whether to draw a new order each epoch.
         seed: Seed of the orders.
         drop_last: Whether to leave out batches that are not full.
+        rank: Number of the rank that this is for.
+        n_ranks: Number of ranks.
     """
 
     def __init__(
@@ -36,16 +62,21 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         shuffle: bool = True,
         seed: int = 0,
         drop_last: bool = False,
+        rank: int = 0,
+        n_ranks: int = 1,
     ) -> None:
         self.groups = np.asarray(groups)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
         self.drop_last = drop_last
+        self.rank = rank
+        self.n_ranks = n_ranks
         self.epoch = 0
         self.n_done = 0
         self._lead = 0  # of the epochs that are told over those here
         self._begin: int | None = None  # `n_done` where a loaded position begins
+        self._sizes: tuple[int, list[int]] = (-1, [])  # an epoch, and those of its batches
 
     @property
     def sampler(self) -> EpochSampler:
@@ -68,6 +99,12 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         """Tell that training has the next batch."""
         self.n_done += 1
 
+    def share(self) -> Share:
+        """This rank's share of the batch that training gets next."""
+        if self._sizes[0] != self.epoch:
+            self._sizes = (self.epoch, [len(batch) for batch in self._batches()])
+        return self._share(self._sizes[1][self.n_done])
+
     def state_dict(self, n_batches: float | None = None) -> dict[str, int]:
         """Position of training: the epoch, and how many batches of it are done.
 
@@ -84,15 +121,21 @@ class EpochSampler(Sampler[list[tuple[int, int]]]):
         self._begin = self.n_done
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Go through the batches of the epoch that are not done yet."""
+        """Go through this rank's shares of the batches of the epoch that are not done yet."""
         epoch = self.epoch  # of this iteration, whatever is set while it lasts
-        return iter([[(epoch, i) for i in batch] for batch in self._batches()[self.n_done :]])
+        left = self._batches()[self.n_done :]
+        return iter(
+            [[(epoch, batch[row]) for row in self._share(len(batch)).rows] for batch in left]
+        )
 
     def __len__(self) -> int:
         """Number of batches of a whole epoch."""
         counts = np.unique(self.groups, return_counts=True)[1]
         full = counts // self.batch_size if self.drop_last else -(-counts // self.batch_size)
         return int(full.sum())
+
+    def _share(self, size: int) -> Share:
+        return Share.of(size, self.rank, self.n_ranks)
 
     def _batches(self) -> list[list[int]]:
         batches: list[list[int]] = []

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from reconic.calibrate import voronoi
-from reconic.operator import LinearSystem
+from reconic.operator import LinearSystem, SpreadCoils
 from reconic.recons import CGSense, Recon
 from reconic.recons.holdout import hold_out, hold_out_spokes, holdout_error, minimise_over_lam
 from reconic.recons.splitting import Part, restrict
 from reconic.systems import CartesianMRI, NonCartesianMRI
+from reconic.train.ranks import spread_coils
 
 __all__ = ["Reconstruction", "Scan", "cartesian_scan", "noncartesian_scan"]
 
@@ -69,15 +70,39 @@ class Scan:
         given, wanted = self.split
         return minimise_over_lam(lambda lam: holdout_error(make(lam), given, wanted))[0]
 
+    def spread(self, place: torch.device) -> Scan:
+        """The coils of this process alone, on a device; images are those of all processes' coils.
+
+        Args:
+            place: Device of this process.
+        """
+
+        def own(y: Tensor, A: LinearSystem) -> Part:
+            part, y = spread_coils(A, y)
+            return Part(y.to(place), part.to(place))
+
+        y, A = own(self.y, self.A)
+        split = self.split and (own(*self.split[0]), own(*self.split[1]))
+        return Scan(y, A, self.n_space, self.sets, split)
+
     def reconstruct(self, name: str, recon: Recon) -> Reconstruction:
-        """Image from all samples, and the error of the held-out ones if they are not used."""
-        recon = recon.eval()
+        """Image from all samples, and the error of the held-out ones if they are not used.
+
+        Raises:
+            ValueError: If the recon learns from the scan, of which this process has some coils.
+        """
+        if recon.fits_each_scan and isinstance(self.A, SpreadCoils):
+            raise ValueError(
+                f"recon: `method` must not learn from the scan where processes share its coils, "
+                f"got {name}. Leave out --devices."
+            )
+        recon = recon.eval().to(self.y.device)
         with torch.no_grad():
             x = recon(self.y, self.A)[0]
         lam = recon.report.get("lam")
         error = math.nan if self.split is None else holdout_error(recon, *self.split)
         x = _combined(x) if self.sets else x
-        return Reconstruction(name, x.numpy(), None if lam is None else float(lam), error)
+        return Reconstruction(name, x.cpu().numpy(), None if lam is None else float(lam), error)
 
 
 def cartesian_scan(

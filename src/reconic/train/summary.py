@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from reconic.recons import Recon
 from reconic.track import RunWriter
+from reconic.train import processes
 
 __all__ = ["LogSummary", "describe_recon"]
 
@@ -52,11 +53,12 @@ class LogSummary(Callback):
         trainer: lightning.Trainer,
         pl_module: lightning.LightningModule,  # noqa: ARG002
     ) -> None:
-        """Log the histograms."""
+        """Log the histograms, of the scores that all ranks have."""
+        shares, self.scores = processes.gather(self.scores), {}
         if not trainer.sanity_checking and trainer.is_global_zero:
-            for name, values in self.scores.items():
+            for name in dict.fromkeys(name for share in shares for name in share):
+                values = [value for share in shares for value in share.get(name, [])]
                 self.writer.histogram(f"val_slices/{name}", values, trainer.global_step)
-        self.scores = {}
 
 
 def describe_recon(recon: Recon) -> str:

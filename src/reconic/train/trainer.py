@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
 from reconic.track import RunWriter
 from reconic.train.callbacks import ProgressBar
 from reconic.train.checkpoint_io import WholeCheckpoints
 from reconic.train.logger import RunLogger
 
-__all__ = ["checked", "explained", "make_trainer", "quiet_lightning"]
+__all__ = ["checked", "explained", "make_trainer", "quiet_lightning", "strategy_of"]
 
 _PRECISIONS = (None, 32, "32", "32-true")
 _STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -30,7 +32,8 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the Trainer, with those refused that it or reconstructions cannot work with.
 
     Raises:
-        ValueError: If Lightning refuses a setting, or the precision is not 32 bits.
+        ValueError: If Lightning refuses a setting, the precision is not 32 bits, there are not as
+            many GPUs, or the strategy is none that reconstructions can work with.
     """
     precision = settings.get("precision")
     if precision not in _PRECISIONS:
@@ -39,12 +42,48 @@ def checked(settings: Mapping[str, Any]) -> dict[str, Any]:
             "consistency need complex64. To compute faster, let the network alone work in "
             'bfloat16, with "compute": {"bf16": true} in its init_args.'
         )
+    _check_gpus(settings)
+    strategy = strategy_of(settings)
+    started = getattr(strategy, "_start_method", "popen")
+    if not isinstance(strategy, SingleDeviceStrategy | DDPStrategy) or started != "popen":
+        raise ValueError(
+            f"trainer: `strategy` must be auto, ddp or one of its variants, got "
+            f"{settings['strategy']}: averages, checkpoints and checks of the weights need all of "
+            "them in each process, of a command that can be started again. Use ddp."
+        )
+    return dict(settings)
+
+
+def strategy_of(settings: Mapping[str, Any]) -> Strategy:
+    """Strategy of a Trainer with these settings.
+
+    Raises:
+        ValueError: If Lightning refuses a setting.
+    """
     try:
         with quiet_lightning():
-            lightning.Trainer(**{**settings, "callbacks": None, "logger": False})
-    except MisconfigurationException as error:
+            trial = lightning.Trainer(**{**settings, "callbacks": None, "logger": False})
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise ValueError(f"trainer: {error}") from error
-    return dict(settings)
+    return trial.strategy
+
+
+def _check_gpus(settings: Mapping[str, Any]) -> None:
+    """Check that the GPUs that are asked for are there."""
+    devices, n = settings.get("devices"), torch.cuda.device_count()
+    wants_gpus = settings.get("accelerator") in ("gpu", "cuda")
+    if not wants_gpus and (n == 0 or settings.get("accelerator", "auto") != "auto"):
+        return
+    if isinstance(devices, str) and devices.lstrip("-").isdigit():
+        devices = int(devices)
+    missing = devices > n if isinstance(devices, int) else False
+    if isinstance(devices, list | tuple):
+        missing = any(not 0 <= device < n for device in devices)
+    if missing:
+        raise ValueError(
+            f"trainer: `devices` must be among the {n} GPUs of this host, got {devices}. Ask for "
+            "fewer, or for accelerator cpu."
+        )
 
 
 def make_trainer(
@@ -70,7 +109,7 @@ def make_trainer(
     rate = 1 if sys.stdout.isatty() else 10
     bar = [] if settings.get("enable_progress_bar") is False else [ProgressBar(refresh_rate=rate)]
     return lightning.Trainer(
-        **settings,
+        **{**settings, "use_distributed_sampler": False},  # each rank has its share already
         default_root_dir=folder,
         logger=RunLogger(writer),
         log_every_n_steps=max(1, min(every, _limited(n_batches, settings))),
@@ -122,6 +161,7 @@ def quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+            warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
             warnings.filterwarnings(
                 "ignore", message=".*isinstance.treespec, LeafSpec.* is deprecated"
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import matplotlib
 import numpy as np
 
+GREYS = "gray"  # of magnitudes
 ERROR_COLOURS = "inferno"  # perceptually uniform, zero is black
 PHASE_COLOURS = "twilight"  # perceptually uniform and cyclic
 _WHITE = 99.8  # percentile of magnitudes shown white; the few above saturate

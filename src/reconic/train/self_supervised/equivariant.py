@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
+from reconic.recons.draws import normal_like
 from reconic.recons.noise import noise_level
 from reconic.train.losses import ComplexL2, Loss, Step
 
@@ -114,7 +115,7 @@ class EquivariantImaging(Loss):
     def _measure(self, x: Tensor, y: Tensor, A: LinearSystem) -> Tensor:
         """A x with noise of the level of y, where something is measured."""
         sigma = noise_level(y, A, self.sigma, self.n_space).reshape(-1, *(1,) * (y.ndim - 1))
-        return A(x) + sigma * torch.randn_like(y) * A.sampling(y)
+        return A(x) + sigma * normal_like(y) * A.sampling(y)
 
 
 def rotate(x: Tensor, angle: float) -> Tensor:

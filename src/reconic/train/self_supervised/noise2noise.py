@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
+from reconic.recons.draws import normal_like
 from reconic.recons.noise import noise_level
 from reconic.recons.splitting import Part, restrict, split
 from reconic.train.losses import KSpaceLoss, Loss, Step
@@ -99,6 +100,6 @@ class Noise2Noise(Loss):
         else:
             kept = (A.sampling(y) > 0).to(y.real.dtype)
         sigma = noise_level(y, A, self.sigma, self.n_space).reshape(-1, *(1,) * (y.ndim - 1))
-        n = sigma * torch.randn_like(y) * kept * A.sampling(y)
+        n = sigma * normal_like(y) * kept * A.sampling(y)
         first = restrict(y + self.alpha * n, A, kept)
         return first, Part(y - n / self.alpha, A)

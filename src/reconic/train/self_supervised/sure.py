@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reconic.operator import LinearSystem, System
 from reconic.recons import Recon
+from reconic.recons.draws import normal_like
 from reconic.recons.noise import noise_level
 from reconic.train.losses import KSpaceLoss, Loss, Step, abs2, or_one
 
@@ -71,7 +72,7 @@ class SURE(Loss):
         sigma = noise_level(y, A, self.sigma, self.n_space)
         weights = self._weights(y, A)
         step = (self.step_size * sigma).clamp_min(torch.finfo(sigma.dtype).tiny)
-        b = torch.randn_like(y) * A.sampling(y)
+        b = normal_like(y) * A.sampling(y)
         x_hat = recon(y, A)
         moved = recon(y + step.reshape(-1, *(1,) * (y.ndim - 1)) * b, A)
         divergence = _sum(weights * (b.conj() * A(moved - x_hat)).real) / step

@@ -1,43 +1,35 @@
-"""Comparison figures: each method beside the others, on one grey scale, and its error."""
+"""Each method beside the others, on one grey scale, and its error."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
-from reconic.io.atomic import atomic_path
-from reconic.metrics import nrmse, psnr
-from reconic.view.panels import ERROR_COLOURS, grey_scale
+from reconic.view.figures.style import (
+    CELL,
+    IMAGES,
+    MARK,
+    MAXIMUM,
+    colour_bar,
+    middle,
+    new_figure,
+    save_figure,
+    score,
+    show,
+)
+from reconic.view.panels import ERROR_COLOURS, GREYS, grey_scale
 
-CELL = 2.5  # inches, geometric mean of a cell's sides
-_MIN_SIDE = 1.2  # inches, so that titles and the colour bar have room
-_GAP, _TITLE, _MARGIN = 0.06, 0.28, 0.1  # inches
-DPI = 160
+__all__ = ["comparison"]
+
+_MIN_SIDE = 1.2  # inches, so that titles and the colour bars have room
+_GAP, _TITLE, _MARGIN, _BAR = 0.06, 0.28, 0.1, 0.66  # inches
 _ZOOM = 2.5  # the detail is this many times smaller than the image
-_FRAME = "#56b4e9"  # Okabe and Ito's sky blue: told apart from grey by every eye
-STYLE: Any = {  # matplotlib's own type for this is private
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "text.color": "white",
-    "figure.facecolor": "black",
-    "axes.facecolor": "black",
-    "axes.edgecolor": "none",
-    "axes.titlecolor": "white",
-    "axes.labelcolor": "white",
-    "ytick.color": "white",
-    "ytick.labelsize": 7.0,
-    "ytick.major.size": 2.0,
-    "ytick.major.pad": 2.0,
-}
 
 
 def comparison(
@@ -47,6 +39,7 @@ def comparison(
     error_scale: float = 5.0,
     notes: dict[str, str] | None = None,
     reference_name: str = "Truth",
+    unit: str = "a.u.",
 ) -> Figure:
     """Draw images side by side, with their errors, or with a magnified detail if there is no truth.
 
@@ -63,6 +56,7 @@ def comparison(
         error_scale: Factor on the errors.
         notes: Text for the corner of images, by title, in place of NRMSE and PSNR.
         reference_name: Title of the reference.
+        unit: Unit of the magnitudes, at their colour bar.
 
     Returns:
         The figure, which belongs to no global state and needs no closing.
@@ -73,34 +67,18 @@ def comparison(
         KeyError: If a note has no image.
     """
     _check(images, reference, notes or {})
-    scores = {} if reference is None else {t: _score(x, reference) for t, x in images.items()}
+    scores = {} if reference is None else {t: score(x, reference) for t, x in images.items()}
     corner = {**scores, **(notes or {})}
     shown = {title: middle(np.asarray(x)) for title, x in images.items()}
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(IMAGES):
         if reference is None:
-            figure = _with_details(shown, corner)
+            figure = _with_details(shown, corner, unit)
         else:
-            figure = _with_errors(shown, middle(reference), corner, error_scale, reference_name)
+            truth = {reference_name: middle(np.asarray(reference))}
+            figure = _with_errors(shown, truth, corner, error_scale, unit)
     if path is not None:
         save_figure(figure, path)
     return figure
-
-
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Save a figure; it appears whole, and the ending is the format.
-
-    Raises:
-        ValueError: If matplotlib does not know the ending.
-    """
-    path = Path(path)
-    known = FigureCanvasAgg(figure).get_supported_filetypes()
-    if path.suffix.lower().lstrip(".") not in known:
-        raise ValueError(
-            f"save_figure: `path` must end in one of .{', .'.join(sorted(known))}, got "
-            f"{path.name!r}. Use .png, or .pdf for print."
-        )
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
 
 
 def _check(
@@ -131,64 +109,47 @@ def _check(
         )
 
 
-def _score(x: np.ndarray, reference: np.ndarray) -> str:
-    error = float(nrmse(x, reference, n_space=x.ndim))
-    return f"NRMSE {error:.3f}\nPSNR {float(psnr(x, reference, n_space=x.ndim)):.1f} dB"
-
-
-def middle(x: np.ndarray) -> np.ndarray:
-    """The middle of every axis before the last two."""
-    return x[tuple(n // 2 for n in x.shape[:-2])]
-
-
 def _with_errors(
     images: dict[str, np.ndarray],
-    reference: np.ndarray,
+    truth: dict[str, np.ndarray],
     corner: dict[str, str],
     error_scale: float,
-    reference_name: str,
+    unit: str,
 ) -> Figure:
-    """Magnitudes above, errors below; the colour bar takes the place of the reference's error."""
+    """Magnitudes above, errors below; the colour bars take the place of the truth's error."""
+    ((name, reference),) = truth.items()
     vmax = grey_scale([reference])
     figure, panel = _canvas(len(images) + 1, reference.shape)
     for column, (title, x) in enumerate(images.items()):
-        _magnitude(panel(0, column), x, (0, vmax), title, corner.get(title, ""))
-        error = np.abs(x - reference) * error_scale
-        panel(1, column).imshow(error, cmap=ERROR_COLOURS, vmin=0, vmax=vmax)
+        show(panel(0, column), x, (0, vmax), title, corner.get(title, ""))
+        show(panel(1, column), (x - reference) * error_scale, (0, vmax), colours=ERROR_COLOURS)
     last = len(images)
-    _magnitude(panel(0, last), reference, (0, vmax), reference_name)
-    _error_bar(panel(1, last), vmax / float(np.max(np.abs(reference)) or 1.0), error_scale)
+    show(panel(0, last), reference, (0, vmax), name)
+    bars = panel(1, last)
+    top = 100 * vmax / float(np.max(np.abs(reference)) or 1.0) / error_scale
+    times = f"|error|\n\N{MULTIPLICATION SIGN} {error_scale:g}"
+    colour_bar(bars, (0.08, 0.14, 0.07, 0.6), (0, top), times, MAXIMUM)
+    colour_bar(bars, (0.6, 0.14, 0.07, 0.6), (0, vmax), "|x|\n", unit, GREYS)
     return figure
 
 
-def _error_bar(cell: Axes, brightest: float, error_scale: float) -> None:
-    """Colour bar in an empty cell, in percent of the reference's maximum."""
-    bar = cell.inset_axes((0.08, 0.16, 0.07, 0.62))
-    ramp = np.linspace(0, 1, 256)[:, None]
-    top = 100 * brightest / error_scale
-    bar.imshow(ramp, cmap=ERROR_COLOURS, aspect="auto", origin="lower", extent=(0, 1, 0, top))
-    bar.set_xticks([])
-    bar.yaxis.tick_right()
-    bar.yaxis.set_major_formatter("{x:g} %")
-    bar.set_title(f"|error| \N{MULTIPLICATION SIGN} {error_scale:g}", loc="left", fontsize=8, pad=6)
-    bar.set_xlabel("of the maximum", loc="left", labelpad=5, fontsize=7)
-
-
-def _with_details(images: dict[str, np.ndarray], corner: dict[str, str]) -> Figure:
+def _with_details(images: dict[str, np.ndarray], corner: dict[str, str], unit: str) -> Figure:
     """Magnitudes above, the centre magnified below; a frame shows where it is."""
     vmax = grey_scale(images.values())
     shape = next(iter(images.values())).shape
-    figure, panel = _canvas(len(images), shape)
+    figure, panel = _canvas(len(images), shape, _BAR)
     starts, sizes = zip(*(_central(n) for n in shape), strict=True)
     detail = tuple(slice(s, s + n) for s, n in zip(starts, sizes, strict=True))
     details = {title: x[detail] for title, x in images.items()}
     contrast = _contrast(list(details.values()))
-    for column, (title, x) in enumerate(images.items()):
-        above, below = panel(0, column), panel(1, column)
-        _magnitude(above, x, (0, vmax), title, corner.get(title, ""))
+    cells = [(panel(0, column), panel(1, column)) for column in range(len(images))]
+    for (title, x), (above, below) in zip(images.items(), cells, strict=True):
+        show(above, x, (0, vmax), title, corner.get(title, ""))
         corner_xy = (starts[1] - 0.5, starts[0] - 0.5)
-        above.add_patch(Rectangle(corner_xy, sizes[1], sizes[0], fill=False, ec=_FRAME, lw=0.8))
-        _magnitude(below, details[title], contrast)
+        above.add_patch(Rectangle(corner_xy, sizes[1], sizes[0], fill=False, ec=MARK, lw=0.8))
+        show(below, details[title], contrast)
+    for cell, limits in zip(cells[-1], ((0.0, vmax), contrast), strict=True):
+        colour_bar(cell, (1.03, 0.12, 0.05, 0.76), limits, "|x|", unit, GREYS)
     return figure
 
 
@@ -205,27 +166,19 @@ def _central(n: int) -> tuple[int, int]:
     return (n - length) // 2, length
 
 
-def _magnitude(
-    axes: Axes, x: np.ndarray, limits: tuple[float, float], title: str = "", note: str = ""
-) -> None:
-    axes.imshow(np.abs(x), cmap="gray", vmin=limits[0], vmax=limits[1])
-    axes.set_title(title, fontsize=9, pad=4)
-    text = axes.text(0.03, 0.97, note, transform=axes.transAxes, va="top", fontsize=7)
-    text.set_path_effects([withStroke(linewidth=2, foreground="black")])  # legible on bright tissue
-
-
-def _canvas(n_columns: int, shape: tuple[int, int]) -> tuple[Figure, Callable[[int, int], Axes]]:
+def _canvas(
+    n_columns: int, shape: tuple[int, ...], beside: float = 0.0
+) -> tuple[Figure, Callable[[int, int], Axes]]:
     """Black figure of two rows, and a function that makes the axes of a cell.
 
     Cells have the shape of the image, so every image fills its cell and none is stretched; only
-    images of extreme shape get a wider cell.
+    images of extreme shape get a wider cell. To the right there is room of `beside` inches.
     """
     aspect = float(np.sqrt(shape[1] / shape[0]))
     w, h = max(CELL * aspect, _MIN_SIDE), max(CELL / aspect, _MIN_SIDE)
-    width = 2 * _MARGIN + n_columns * w + (n_columns - 1) * _GAP
+    width = 2 * _MARGIN + n_columns * w + (n_columns - 1) * _GAP + beside
     height = 2 * _MARGIN + _TITLE + 2 * h + _GAP
-    figure = Figure(figsize=(width, height), dpi=DPI)
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
 
     def panel(row: int, column: int) -> Axes:
         left, bottom = _MARGIN + column * (w + _GAP), _MARGIN + (1 - row) * (h + _GAP)

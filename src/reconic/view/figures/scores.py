@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reconic.view.figures import save_figure
+from reconic.view.figures.style import GREY, HIGHLIGHT, MAIN, PLOTS, new_figure, save_figure
 
 __all__ = ["score_figure"]
 
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#777777"  # Okabe and Ito: told apart by every eye
 _ROW = 0.34  # inches
-_STYLE: Any = {  # matplotlib's own type for this is private
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "ytick.major.size": 0.0,
-    "xtick.major.size": 2.5,
-    "axes.grid": True,
-    "axes.grid.axis": "x",
-    "axes.axisbelow": True,
-    "grid.color": "#e5e5e5",
-    "grid.linewidth": 0.6,
-}
+_STYLE = {**PLOTS, "axes.spines.left": False, "ytick.major.size": 0.0, "axes.grid.axis": "x"}
 
 
 def score_figure(
@@ -63,8 +47,7 @@ def score_figure(
             "score_figure: `scores` must have a method, got none. Add one by its name."
         )
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.75 + _ROW * len(scores)), dpi=160, layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(7.2, 0.75 + _ROW * len(scores), "constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.2, 1))
         _slices(left, scores)
         _differences(right, list(scores), differences)
@@ -84,18 +67,18 @@ def _slices(axes: Axes, scores: Mapping[str, Sequence[float]]) -> None:
         x = np.asarray(values, np.float64)
         x = x[np.isfinite(x)]
         y = row + spread.uniform(-0.22, 0.22, x.size)
-        axes.scatter(x, y, s=7, color=_BLUE, alpha=0.45, linewidths=0)
+        axes.scatter(x, y, s=7, color=MAIN, alpha=0.45, linewidths=0)
         if x.size:
-            axes.plot([x.mean()] * 2, [row - 0.36, row + 0.36], color=_ORANGE, lw=2)
+            axes.plot([x.mean()] * 2, [row - 0.36, row + 0.36], color=HIGHLIGHT, lw=2)
 
 
 def _differences(
     axes: Axes, methods: list[str], differences: Mapping[str, tuple[float, float, float]]
 ) -> None:
-    axes.axvline(0, color=_GREY, lw=0.8)
+    axes.axvline(0, color=GREY, lw=0.8)
     for row, method in enumerate(methods):
         if method not in differences:
             continue
         mean, low, high = differences[method]
-        axes.plot([low, high], [row, row], color=_BLUE, lw=1.6, solid_capstyle="butt")
-        axes.plot([mean], [row], "o", color=_ORANGE, ms=4)
+        axes.plot([low, high], [row, row], color=MAIN, lw=1.6, solid_capstyle="butt")
+        axes.plot([mean], [row], "o", color=HIGHLIGHT, ms=4)

@@ -8,11 +8,19 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reconic.view.figures import CELL, DPI, STYLE, middle, save_figure
-from reconic.view.panels import ERROR_COLOURS, grey_scale
+from reconic.view.figures.style import (
+    CELL,
+    IMAGES,
+    colour_bar,
+    middle,
+    new_figure,
+    save_figure,
+    score,
+    show,
+)
+from reconic.view.panels import ERROR_COLOURS, GREYS, grey_scale
 
 __all__ = ["spread_figure"]
 
@@ -24,6 +32,7 @@ def spread_figure(
     images: Mapping[str, tuple[np.ndarray, np.ndarray]],
     path: str | Path | None = None,
     truth: Mapping[str, np.ndarray] | None = None,
+    unit: str = "a.u.",
 ) -> Figure:
     """Draw images beside their standard deviations, and beside their errors where known.
 
@@ -34,7 +43,8 @@ def spread_figure(
         images: By title, image (..., ny, nx), real or complex, and its standard deviation; of
             leading axes the middle is shown.
         path: File to save to; its ending is the format. None does not save.
-        truth: True images, by the same titles.
+        truth: True images, by the same titles; they give the NRMSE and PSNR in the corner.
+        unit: Unit of the values, at the colour bars.
 
     Returns:
         The figure, which belongs to no global state and needs no closing.
@@ -44,19 +54,17 @@ def spread_figure(
     """
     truth = truth or {}
     _check(images, truth)
-    rows = {
-        title: [
-            middle(np.asarray(a)) for a in (*pair, *((truth[title],) if title in truth else ()))
-        ]
-        for title, pair in images.items()
-    }
-    with matplotlib.rc_context(STYLE):
-        figure, panels = _grid([(row[0].shape, len(row)) for row in rows.values()])
-        for (title, (mean, std, *true)), cells in zip(rows.items(), panels, strict=True):
-            _panel(cells[0], np.abs(mean), title, "gray", grey_scale([mean]))
-            _panel(cells[1], std, "Standard deviation", ERROR_COLOURS, limit := _limit(std))
-            for x in true:
-                _panel(cells[2], np.abs(mean - x), "|Error|", ERROR_COLOURS, limit)
+    n_columns = {title: 3 if title in truth else 2 for title in images}
+    shapes = {title: np.shape(mean)[-2:] for title, (mean, _) in images.items()}
+    with matplotlib.rc_context(IMAGES):
+        figure, panels = _grid([(shapes[title], n) for title, n in n_columns.items()])
+        for (title, (mean, std)), cells in zip(images.items(), panels, strict=True):
+            x, limit = middle(np.asarray(mean)), _limit(middle(np.asarray(std)))
+            note = score(np.asarray(mean), truth[title]) if title in truth else ""
+            _panel(cells[0], x, (0, grey_scale([x])), title, unit, GREYS, note)
+            _panel(cells[1], middle(np.asarray(std)), (0, limit), "Standard deviation", unit)
+            if title in truth:
+                _panel(cells[2], x - middle(truth[title]), (0, limit), "|Error|", unit)
     if path is not None:
         save_figure(figure, path)
     return figure
@@ -83,10 +91,8 @@ def _limit(std: np.ndarray) -> float:
     return float(np.percentile(std, 99.5)) or 1.0
 
 
-def _grid(
-    rows: list[tuple[tuple[int, ...], int]],
-) -> tuple[Figure, list[list[tuple[Axes, Axes]]]]:
-    """Black figure, and for each cell the axes of the image and of its colour bar.
+def _grid(rows: list[tuple[tuple[int, ...], int]]) -> tuple[Figure, list[list[Axes]]]:
+    """Black figure, and the axes of its cells, with room for a colour bar beside each.
 
     Args:
         rows: Shape of the images in each row, and their number.
@@ -98,27 +104,25 @@ def _grid(
         _MARGIN + max(n for _, n in rows) * (width + _BAR + _MARGIN),
         _MARGIN + sum(h + _TITLE + _MARGIN for h in heights),
     )
-    figure = Figure(figsize=size, dpi=DPI)
-    FigureCanvasAgg(figure)
-
-    def axes(left: float, bottom: float, w: float, h: float) -> Axes:
-        return figure.add_axes((left / size[0], bottom / size[1], w / size[0], h / size[1]))
-
+    figure = new_figure(*size)
     panels, top = [], size[1]
     for h, (_, n) in zip(heights, rows, strict=True):
         top -= _TITLE + h
         lefts = [_MARGIN + i * (width + _BAR + _MARGIN) for i in range(n)]
-        panels.append(
-            [(axes(x, top, width, h), axes(x + width + 0.06, top, 0.09, h)) for x in lefts]
-        )
+        boxes = [(x / size[0], top / size[1], width / size[0], h / size[1]) for x in lefts]
+        panels.append([figure.add_axes(box) for box in boxes])
         top -= _MARGIN
     return figure, panels
 
 
-def _panel(cell: tuple[Axes, Axes], x: np.ndarray, title: str, colours: str, limit: float) -> None:
-    image, bar = cell
-    shown = image.imshow(x, cmap=colours, vmin=0, vmax=limit)
-    image.axis("off")
-    image.set_title(title, fontsize=9, pad=4)
-    assert image.figure is not None
-    image.figure.colorbar(shown, cax=bar)
+def _panel(
+    cell: Axes,
+    x: np.ndarray,
+    limits: tuple[float, float],
+    title: str,
+    unit: str,
+    colours: str = ERROR_COLOURS,
+    note: str = "",
+) -> None:
+    show(cell, x, limits, title, note, colours)
+    colour_bar(cell, (1.03, 0.1, 0.04, 0.86), limits, "", unit, colours)

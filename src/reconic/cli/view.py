@@ -1,0 +1,63 @@
+"""`reconic view`: look at a file or a run."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+
+from reconic.cli.console import say
+from reconic.cli.spelling import make_parser, parse
+from reconic.view import RunViewer, Viewer, volume
+from reconic.view import run as view_run
+from reconic.view.files import open_array
+from reconic.view.terminal import picture_codes, terminal_protocol
+
+_PATH = """.npy, .npz, .h5, .cfl, .nii, .tiff or .zarr; or a run folder, such as logs/NAME/version_0
+or logs/NAME."""
+_KEY = "Data set of a file that holds several."
+_OUT = "Picture to write instead of a page: .png, .gif, .mp4 or .tiff; of a run .png, .svg or .pdf."
+
+
+def run(argv: list[str]) -> None:
+    """Write a page or a picture, show it, and print where it is."""
+    parser = make_parser("view", "Look at the arrays of a file, or at a run.", config=False)
+    parser.add_argument("path", type=str, help=_PATH)
+    parser.add_argument("--key", type=str | None, default=None, help=_KEY)
+    parser.add_argument("--html", type=str | None, default=None, help="Page to write and keep.")
+    parser.add_argument("--out", type=str | None, default=None, help=_OUT)
+    parser.add_argument("--no-open", action="store_true", help="Write only; open no browser.")
+    options = parse(parser, argv)
+    viewer = _viewer(options.path, options.key)
+    notes = viewer.files.notes if isinstance(viewer, RunViewer) else viewer.scene.notes
+    for note in notes:
+        say(f"note: {note}")
+    if options.out is not None:
+        viewer.save(options.out)
+        say(options.out)
+    if options.html is not None or options.out is None:
+        _page(viewer, options.html, not options.no_open)
+
+
+def _viewer(path: str, key: str | None) -> Viewer | RunViewer:
+    """Viewer of a run folder, or of an array in a file."""
+    if Path(path).is_dir() and not path.rstrip("/").endswith(".zarr"):
+        return view_run(path)
+    found = open_array(path, key)
+    n_space = min(3, len(found.array.shape))
+    spacing = None if found.spacing is None else found.spacing[-n_space:]
+    return volume(found.array, title=Path(path).name, spacing=spacing)
+
+
+def _page(viewer: Viewer | RunViewer, path: str | None, show: bool) -> None:
+    """Write a page; show it in the terminal where that takes pictures, else in a browser."""
+    protocol = terminal_protocol() if sys.stdout.isatty() and path is None else None
+    if protocol is not None and isinstance(viewer, Viewer):
+        say(picture_codes(viewer.png(), protocol))
+    if path is None:
+        path = str(Path(tempfile.mkdtemp(prefix="reconic-view-"), "view.html"))
+    viewer.to_html(path)
+    say(path)
+    if show and protocol is None and not webbrowser.open(Path(path).resolve().as_uri()):
+        say("No browser was found: open the page yourself, or write a picture by --out.")

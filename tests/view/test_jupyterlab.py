@@ -1,0 +1,81 @@
+"""The viewers in a real JupyterLab: a notebook is opened and run, and its sliders are moved."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+VOLUME = """
+import numpy as np
+from reconic import view
+x = np.random.default_rng(0).random((6, 24, 20))
+viewer = view.compare({"A": x}, reference=None, window=(0, 1))
+"""
+
+
+@pytest.fixture
+def volume():
+    return np.random.default_rng(0).random((6, 24, 20))
+
+
+def test_anywidget(notebook, looking_at, volume, artefacts):
+    pytest.importorskip("anywidget")
+    page = notebook(VOLUME, "viewer")
+    page.wait_for_selector(".rv-root[data-shown]", timeout=120_000)
+    looked = looking_at(page, ".rv-root")
+    assert_shows(looked, volume[3])
+    looked.drag(looked.slider("z"), (0.5, 0.5), (0.98, 0.5))
+    page.wait_for_selector('.rv-root[data-shown="[5,12,10]"]')
+    assert_shows(looked, volume[5])
+    looked.press("m")
+    page.wait_for_timeout(1000)
+    assert_shows(looked, volume.max(0))
+    page.screenshot(path=artefacts / "jupyterlab-anywidget.png")
+    assert page.errors == []
+
+
+def assert_shows(looked, plane):
+    found = looked.voxels("A", plane.shape)[:16, :, 0]  # above the scale bar
+    expected = np.clip(np.floor(256 * plane[:16]), 0, 255)
+    np.testing.assert_allclose(found, expected, atol=1)  # of values in float32
+
+
+def test_ipywidgets_alone(notebook, volume, artefacts):
+    pytest.importorskip("ipywidgets")
+    page = notebook("import os; os.environ['RECONIC_VIEW'] = 'ipywidgets'", VOLUME, "viewer")
+    cell = page.locator(".jp-OutputArea").last
+    cell.locator("img").first.wait_for(timeout=120_000)
+    before = picture(cell)
+    handle = cell.locator(".noUi-handle").first
+    handle.focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(1500)
+    after = picture(cell)
+    assert np.any(before != after)
+    assert nearest(after, volume) == 5
+    page.screenshot(path=artefacts / "jupyterlab-ipywidgets.png")
+
+
+def picture(cell):
+    """The first picture of a cell, grey."""
+    image = cell.locator("img").first
+    url = image.evaluate(
+        "image => { const canvas = document.createElement('canvas');"
+        " canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;"
+        " canvas.getContext('2d').drawImage(image, 0, 0); return canvas.toDataURL(); }"
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("L"))
+
+
+def nearest(seen, volume):
+    """Slice that a picture resembles most, by correlation at the centres of voxels."""
+    places = [
+        ((np.arange(n) + 0.5) * m / n).astype(int)
+        for n, m in zip(volume.shape[1:], seen.shape, strict=True)
+    ]
+    small = seen[np.ix_(*places)].ravel()
+    return int(np.argmax([np.corrcoef(small, plane.ravel())[0, 1] for plane in volume]))
