@@ -83,9 +83,9 @@ def test_the_images_dashboard(seen):
 
 
 def test_hyper_parameters(seen):
-    """All runs have a row; TensorBoard takes the columns from the first run, the descent."""
+    """Both engines' runs have rows, and columns of what they were given and what came of it."""
     page = seen("hparams")
-    for name in ("descent/version_0", "tiny/version_0", "epochs", "loss/total"):
+    for name in ("descent/version_0", "tiny/version_0", "epochs", "recon", "loss/total", "val/psnr"):
         page.get_by_text(name, exact=True).first.wait_for(state="attached")
 
 

@@ -19,7 +19,7 @@ def fresh():
 
 def test_a_tracker_gets_what_tensorboard_gets(tmp_path):
     with RunWriter(tmp_path, [STUB]) as writer:
-        writer.hparams({"optimizer": {"lr": 0.1}}, ["val/psnr"])
+        writer.hparams({"optimizer": {"lr": 0.1}})
         writer.scalars({"val/psnr": np.float32(30.0)}, 5)
         writer.images({"val/x": np.zeros((4, 4), np.uint8)}, 5)  # it shows none
     (stub,) = MADE
@@ -52,7 +52,7 @@ def test_a_tracker_that_cannot_start_ends_the_run(tmp_path):
         RunWriter(tmp_path, [broken]) as writer,
         pytest.raises(ConnectionError, match=r"Stub must start, got: no way to .*anna:\*\*\*@"),
     ):
-        writer.hparams({"a": 1}, [])
+        writer.hparams({"a": 1})
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def read(folder):
 @pytest.fixture
 def folder(tmp_path, rng):
     writer = RunWriter(tmp_path)
-    writer.hparams({"lr": 0.1, "net": {"width": 8, "name": "CNN", "bias": True}}, ["val/psnr"])
+    writer.hparams({"lr": 0.1, "net": {"width": 8, "name": "CNN", "bias": True}})
     for step in (0, 5):
         writer.scalars({"train/loss": 1.0 / (step + 1), "val/psnr": float("nan")}, step)
     writer.images({"grey": np.arange(12, dtype=np.uint8).reshape(3, 4) * 20}, 5)

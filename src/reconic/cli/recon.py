@@ -110,7 +110,7 @@ def _write(
     vmax = grey_scale(list(images.values())[1:] or images.values())
     writer = RunWriter(folder)
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    writer.hparams(config, [f"holdout/{n}" for n in found])
+    writer.hparams(config)
     judged = {f"holdout/{n}": r.holdout for n, r in found.items() if math.isfinite(r.holdout)}
     writer.scalars(judged, 0)
     writer.images({f"recon/{n}": to_grey(x, vmax) for n, x in images.items() if x.ndim == 2}, 0)

@@ -53,7 +53,7 @@ class RunLog:
             write_json(self._folder / "environment.json", environment())
         self._writer = RunWriter(self._folder, self._trackers)
         config = (self._folder / "config.yaml").read_text(encoding="utf-8")
-        self._writer.hparams(yaml.safe_load(config), ["loss/total", "loss/held_out"])
+        self._writer.hparams(yaml.safe_load(config))
         self._writer.text("config", f"```yaml\n{config}```")
 
     def _image(self, name: str, image: np.ndarray, epoch: int) -> None:

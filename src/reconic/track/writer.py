@@ -76,10 +76,15 @@ class RunWriter:
         """Log a text in Markdown."""
         self._events.write([self._summary.text(tag, markdown)], step)
 
-    def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
-        """Log hyper-parameters, nested ones with dots, to compare runs by, with tags of metrics."""
+    def hparams(self, values: Mapping[str, Any]) -> None:
+        """Log hyper-parameters, nested ones with dots, to compare runs by.
+
+        Not which columns there are: TensorBoard would take those of one run for all runs beside
+        it, of whatever kind, where otherwise it takes the keys and scalars of each.
+        """
         flat = flatten(values)
-        self._events.write(self._summary.hparams(flat, dict.fromkeys(metrics, 0.0)), 0)
+        _, *session = self._summary.hparams(flat, {})
+        self._events.write(session, 0)
         self._trackers.hparams(flat)
 
     def close(self, failed: bool = False) -> None:

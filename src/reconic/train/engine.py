@@ -143,7 +143,7 @@ def fit(
     ):
         folder = writer.folder
         if config is not None:
-            writer.hparams(yaml.safe_load(config), [f"val/{m}" for m in ("nrmse", "psnr", "ssim")])
+            writer.hparams(yaml.safe_load(config))
         keeper = KeepCheckpoints(folder / "checkpoints", monitor, checkpoint, signals, about)
         if watch is not None:
             watch.last = keeper.last
