@@ -6,7 +6,6 @@ import importlib
 import importlib.metadata
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from packaging.requirements import Requirement
 
 from reconic.cli.console import format_table, say
 from reconic.cli.spelling import make_parser, parse
+from reconic.view.save import find_ffmpeg
 
 __all__ = ["PURPOSES", "Need", "needs"]
 
@@ -27,7 +27,7 @@ PURPOSES = {
     "io": "TIFF and Zarr",
     "data": "simulate with measured anatomy",
     "tensorboard": "tensorboard --logdir logs",
-    "notebook": "sliders in notebooks",
+    "notebook": "viewers in notebooks, films",
     "trackers": "wandb and MLflow",
 }
 
@@ -119,8 +119,10 @@ def _jax_devices() -> list[str]:
 
 
 def _programs() -> None:
-    for name, purpose in {"ffmpeg": "films, .mp4"}.items():
-        say(f"{name}: {shutil.which(name) or f'missing, for {purpose}'}")
+    try:
+        say(f"ffmpeg: {find_ffmpeg()}")
+    except ImportError:
+        say("ffmpeg: missing, for films, .mp4")
 
 
 def _missing(found: list[Need]) -> None:

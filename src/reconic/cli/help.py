@@ -97,7 +97,7 @@ def _read_call(source: Source, call: ast.Call, options: _Options) -> None:
         options.add("", Parameter(key, ast.unparse(call.args[0]), None, text.partition("\n")[0]))
     elif name == "set_defaults":
         options.defaults |= source.literal(call.args[0])
-    elif name.endswith("_parser"):
+    elif name.endswith("_parser") or name == "add_processes":
         _read(source, name, options)
 
 

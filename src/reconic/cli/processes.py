@@ -11,20 +11,21 @@ from reconic.descent.devices import connect
 
 __all__ = ["PROCESSES", "add_processes", "join_processes"]
 
+_DEVICES = """Devices that share the measurements, a number in each process or all; None uses
+one."""
+_COORDINATOR = """Address host:port of process 0, to run in several processes; auto asks SLURM or
+Open MPI."""
 PROCESSES = ("coordinator", "processes", "process")
 
 
 def add_processes(parser: ArgumentParser) -> None:
     """Options that say which devices and processes there are."""
-    devices = "Devices that share the measurements, a number in each process or all; None uses one."
-    parser.add_argument("--devices", type=int | Literal["all"] | None, default=None, help=devices)
-    helps = (
-        "Address host:port of process 0, to run in several processes; auto asks SLURM or Open MPI.",
-        "Number of processes.",
-        "Number of this process, from 0.",
+    parser.add_argument("--devices", type=int | Literal["all"] | None, default=None, help=_DEVICES)
+    parser.add_argument("--coordinator", type=str | None, default=None, help=_COORDINATOR)
+    parser.add_argument("--processes", type=int | None, default=None, help="Number of processes.")
+    parser.add_argument(
+        "--process", type=int | None, default=None, help="Number of this process, from 0."
     )
-    for name, kind, text in zip(PROCESSES, (str, int, int), helps, strict=True):
-        parser.add_argument(f"--{name}", type=kind | None, default=None, help=text)
 
 
 def join_processes(config: Namespace) -> None:

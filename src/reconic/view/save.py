@@ -22,7 +22,7 @@ from reconic.view.sheet import draw_sheet
 from reconic.view.state import State
 from reconic.view.tiff import write_tiff
 
-__all__ = ["film_axis", "frames", "save_scene"]
+__all__ = ["film_axis", "find_ffmpeg", "frames", "save_scene"]
 
 _SMALL = 6  # level of compression of PNG files
 
@@ -115,7 +115,7 @@ def _gif(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
 
 
 def _mp4(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
-    program = _ffmpeg()
+    program = find_ffmpeg()
     first = next(pictures)
     h, w = (n // 2 * 2 for n in first.shape[:2])  # the coder halves the sides of the colours
     given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{w}x{h}", "-r", f"{rate:g}", "-i", "-"]
@@ -136,7 +136,7 @@ def _mp4(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
             )
 
 
-def _ffmpeg() -> str:
+def find_ffmpeg() -> str:
     """Path of ffmpeg: on the system, or the one that imageio-ffmpeg brings.
 
     Raises:
