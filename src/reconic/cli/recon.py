@@ -28,14 +28,15 @@ def run(argv: list[str]) -> int | None:
     parser = recon_parser()
     parser.add_argument("--devices", type=int | None, default=None, help=DEVICES)
     config = parse(parser, argv)
+    devices = config.pop("devices")  # how it was started is no part of the run
     out = _checked(Path(config.out))
-    if to_launch(config.devices):
-        return launch("recon", argv, config.devices)
-    with joined(config.devices) as chief:
+    if to_launch(devices):
+        return launch("recon", argv, devices)
+    with joined(devices) as chief:
         if not chief:
             _computed(config)
             return None
-        folder, found = reconstruct(parser, config, out)
+        folder, found = reconstruct(recon_parser(), config, out)
     rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
     say(format_table(["method", "λ", "held-out error"], rows))
     say(config.out)
