@@ -79,3 +79,29 @@ def test_bad_input(reconic, opened, tmp_path, words, message):
     assert status == 2
     assert message in err
     assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "options", "seen"),
+    [
+        ("ksp", (3, 8, 9), (), ("coil", "ky", "kx")),
+        ("data/maps", (2, 3, 8, 9), (), ("Coil 0", "Coil 2")),
+        ("other", (8, 9), ("--kind", "complex"), ("Magnitude", "Imaginary")),
+    ],
+)
+def test_the_name_or_the_option_says_what_it_is(reconic, tmp_path, name, shape, options, seen):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[name] = np.ones(shape, np.complex64)
+    path, page = str(tmp_path / "a.h5"), tmp_path / "a.html"
+    assert reconic("view", path, "--key", name, *options, "--html", page, "--no-open")[0] == 0
+    text = page.read_text()
+    assert all(f'"{word}"' in text for word in seen)
+
+
+def test_a_trajectory_is_seen_in_kspace(reconic, tmp_path):
+    np.save(tmp_path / "traj.npy", np.linspace(-3, 3, 20).reshape(5, 2, 2))
+    page = tmp_path / "a.html"
+    assert reconic("view", tmp_path / "traj.npy", "--html", page, "--no-open")[0] == 0
+    assert "Order of acquisition" in page.read_text()

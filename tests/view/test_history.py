@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reconic.view import history_figure
+from reconic.view.figures import histories_figure
 
 EPOCH = np.arange(1, 6)
 
@@ -30,3 +31,13 @@ def test_what_has_no_logarithm_is_on_a_linear_scale(values):
 def test_no_curves():
     with pytest.raises(ValueError, match="must have a curve, got none"):
         history_figure({})
+
+
+def test_groups_have_plots_and_scales_of_their_own():
+    wide, narrow = np.array([100.0, 1.0]), np.array([35.0, 36.0])
+    figure = histories_figure(
+        {"loss": {"train": (EPOCH[:2], wide)}, "psnr": {"val": (EPOCH[:2], narrow)}}
+    )
+    assert [a.get_title() for a in figure.axes] == ["loss", "psnr"]
+    assert [a.get_yscale() for a in figure.axes] == ["log", "linear"]
+    np.testing.assert_array_equal(figure.axes[1].lines[0].get_ydata(), narrow)

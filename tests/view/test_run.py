@@ -37,6 +37,18 @@ def test_a_whole_run_has_curves_images_and_configuration_and_no_notes(folder, tm
     assert (tmp_path / "run.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_training_and_validation_share_a_plot_that_names_no_folder(folder):
+    with (folder / "metrics.jsonl").open("a") as file:
+        for i in (4, 5):
+            tags = {"train/psnr": 30 + i, "val/psnr": 29 + i, "test/psnr": 1.0, "epoch": i}
+            file.write(json.dumps({"step": i, "time": 0.1, **tags}) + "\n")
+    viewer = view.run(folder)
+    titles = {a.get_title(): len(a.lines) for a in viewer._figure().axes}
+    assert titles == {"loss": 1, "psnr": 2, "test": 1}
+    assert viewer.title == "lens/version_0"
+    assert str(folder) not in viewer._repr_html_()
+
+
 def aged(folder, seconds):
     then = time.time() - seconds
     for path in folder.rglob("*"):

@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int | None:
         if not chief:
             _computed(config)
             return None
-        folder, found = reconstruct(recon_parser(), config, out)
+        folder, found = reconstruct(config, out)
     rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
     say(format_table(["method", "λ", "held-out error"], rows))
     say(config.out)
@@ -55,18 +55,17 @@ def recon_parser() -> ArgumentParser:
 
 
 def reconstruct(
-    parser: ArgumentParser, config: Namespace, out: Path | None = None
+    config: Namespace, out: Path | None = None
 ) -> tuple[Path, dict[str, Reconstruction]]:
     """Reconstruct as parsed arguments say; the run folder, and what each method made.
 
     Args:
-        parser: What parsed them.
         config: Parsed arguments.
         out: File to write beside the run folder, if any.
     """
     scan, found = _computed(config)
     folder = new_run(config.logdir, config.name)
-    write_text(folder / "config.yaml", parser.dump(config, skip_unset=False))
+    write_text(folder / "config.yaml", recon_parser().dump(config, skip_unset=False))
     write_json(folder / "environment.json", environment())
     _write(folder, out, scan, found)
     return folder, found

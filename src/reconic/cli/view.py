@@ -6,17 +6,22 @@ import sys
 import tempfile
 import webbrowser
 from pathlib import Path
+from typing import Literal
 
+from reconic import view
 from reconic.cli.console import say
 from reconic.cli.spelling import make_parser, parse
-from reconic.view import RunViewer, Viewer, volume
-from reconic.view import run as view_run
+from reconic.view import RunViewer, Viewer
 from reconic.view.files import open_array
 from reconic.view.terminal import picture_codes, terminal_protocol
 
+Kind = Literal["volume", "complex", "kspace", "maps", "trajectory"]
 _PATH = """.npy, .npz, .h5, .cfl, .nii, .tiff or .zarr; or a run folder, such as logs/NAME/version_0
 or logs/NAME."""
 _KEY = "Data set of a file that holds several."
+_KIND = """What it shows; by default what the name of the data set or file says (ksp, maps, traj),
+else a volume."""
+_NAMED = {"ksp": "kspace", "kspace": "kspace", "maps": "maps", "traj": "trajectory"}
 _OUT = "Picture to write instead of a page: .png, .gif, .mp4 or .tiff; of a run .png, .svg or .pdf."
 
 
@@ -25,11 +30,12 @@ def run(argv: list[str]) -> None:
     parser = make_parser("view", "Look at the arrays of a file, or at a run.", config=False)
     parser.add_argument("path", type=str, help=_PATH)
     parser.add_argument("--key", type=str | None, default=None, help=_KEY)
+    parser.add_argument("--kind", type=Kind | None, default=None, help=_KIND)
     parser.add_argument("--html", type=str | None, default=None, help="Page to write and keep.")
     parser.add_argument("--out", type=str | None, default=None, help=_OUT)
     parser.add_argument("--no-open", action="store_true", help="Write only; open no browser.")
     options = parse(parser, argv)
-    viewer = _viewer(options.path, options.key)
+    viewer = _viewer(options.path, options.key, options.kind)
     notes = viewer.files.notes if isinstance(viewer, RunViewer) else viewer.scene.notes
     for note in notes:
         say(f"note: {note}")
@@ -40,14 +46,24 @@ def run(argv: list[str]) -> None:
         _page(viewer, options.html, not options.no_open)
 
 
-def _viewer(path: str, key: str | None) -> Viewer | RunViewer:
+def _viewer(path: str, key: str | None, kind: Kind | None) -> Viewer | RunViewer:
     """Viewer of a run folder, or of an array in a file."""
     if Path(path).is_dir() and not path.rstrip("/").endswith(".zarr"):
-        return view_run(path)
+        return view.run(path)
     found = open_array(path, key)
-    n_space = min(3, len(found.array.shape))
-    spacing = None if found.spacing is None else found.spacing[-n_space:]
-    return volume(found.array, title=Path(path).name, spacing=spacing)
+    title, n = Path(path).name, len(found.array.shape)
+    kind = kind or _NAMED.get((key or Path(path).stem).rpartition("/")[2], "volume")
+    if kind == "trajectory":
+        return view.trajectory(found.array)
+    if kind == "kspace":
+        leading = ("example", "coil") if n == 4 else None  # as in HDF5 files of training
+        return view.kspace(found.array, title=title, axes=leading and (*leading, "ky", "kx"))
+    if kind == "maps":
+        return view.maps(found.array, coil=max(n - 3, 0))
+    spacing = None if found.spacing is None else found.spacing[-min(3, n) :]
+    if kind == "complex":
+        return view.complex(found.array, spacing=spacing)
+    return view.volume(found.array, title=title, spacing=spacing)
 
 
 def _page(viewer: Viewer | RunViewer, path: str | None, show: bool) -> None:

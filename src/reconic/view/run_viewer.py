@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from reconic.io.atomic import atomic_path
-from reconic.view.figures import Curve, history_figure, save_figure
+from reconic.view.figures import Curve, histories_figure, save_figure
 from reconic.view.figures.style import middle
 from reconic.view.panels import to_grey
 from reconic.view.run_files import RunFiles, read_run
 
 __all__ = ["RunViewer", "image_tag", "picture", "png_of", "run"]
 
-_MOST = 8  # curves in a figure
-_HIDDEN = ("white", "time")  # groups of tags that are bookkeeping
+_HIDDEN = ("white", "time", "epoch")  # groups of tags that are bookkeeping
 _STYLE = """.rc-run{font:14px/1.5 system-ui,sans-serif;color:#222;background:#fff;max-width:75rem;
 padding:1rem}.rc-run img{max-width:100%}.rc-run figure{display:inline-block;margin:.4rem;
 vertical-align:top}.rc-run figcaption{font-size:12px}.rc-run pre{background:#f5f5f5;padding:.6rem;
@@ -54,18 +52,18 @@ class RunViewer:
 
     def to_html(self, path: str | Path) -> None:
         """Write a page that stands alone: it needs neither kernel nor network."""
-        title = html.escape(str(self.files.folder))
+        title = html.escape(self.title)
         page = f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
         with atomic_path(Path(path)) as temporary:
             temporary.write_text(f"{page}{self._repr_html_()}</html>\n", encoding="utf-8")
 
     def save(self, path: str | Path) -> None:
-        """Save the first figure of curves; the ending is the format.
+        """Save the figure of curves; the ending is the format.
 
         Raises:
             ValueError: If nothing has been logged yet, or the ending is unknown.
         """
-        figure = next(self._figures(), None)
+        figure = self._figure()
         if figure is None:
             raise ValueError(
                 f"view.run: {self.files.folder} must have logged something to draw, got nothing. "
@@ -73,22 +71,29 @@ class RunViewer:
             )
         save_figure(figure, path)
 
-    def _figures(self) -> Iterator[Figure]:
+    @property
+    def title(self) -> str:
+        """Name of the run, without where it is."""
+        return "/".join(self.files.folder.resolve().parts[-2:])
+
+    def _figure(self) -> Figure | None:
+        """Curves over the steps: those of training and validation together, terms of a loss too."""
         groups: dict[str, dict[str, Curve]] = {}
         for tag, curve in self.files.curves.items():
-            group = tag.partition("/")[0]
+            group, _, name = tag.partition("/")
+            if group in ("train", "val"):
+                group, name = name, group
             if group not in _HIDDEN:
-                groups.setdefault(group, {})[tag] = curve
-        for group, curves in groups.items():
-            few = dict(list(curves.items())[:_MOST])
-            named = {tag.removeprefix(f"{group}/"): curve for tag, curve in few.items()}
-            yield history_figure(named, value=group, over="step")
+                groups.setdefault(group, {})[name] = curve
+        several = {g: c for g, c in groups.items() if any(len(x) > 1 for x, _ in c.values())}
+        return histories_figure(several or groups) if groups else None
 
     def _repr_html_(self) -> str:
         files = self.files
-        parts = [f"<h2>{html.escape(str(files.folder))}</h2>"]
+        parts = [f"<h2>{html.escape(self.title)}</h2>"]
         parts += [f"<div class=note>{html.escape(note)}</div>" for note in files.notes]
-        parts += [image_tag(png_of(figure), "") for figure in self._figures()]
+        figure = self._figure()
+        parts += [] if figure is None else [image_tag(png_of(figure), "")]
         for name, series in files.images.items():
             step, image = series[-1]
             parts.append(image_tag(picture(image), f"{name}, step {step}"))

@@ -21,10 +21,10 @@ def read(path: Path, metric: str | None = None) -> Parsed:
 
 def run(parsed: Parsed) -> Path:
     """Reconstruct."""
-    return reconstruct(*parsed)[0]
+    return reconstruct(parsed.config)[0]
 
 
 def trial(parsed: Parsed, metric: str, larger_is_better: bool, report: Report) -> Trial:  # noqa: ARG001
     """Reconstruct, and take the error on held-out k-space."""
-    folder, found = reconstruct(*parsed)
+    folder, found = reconstruct(parsed.config)
     return Trial(list(found.values())[-1].holdout, folder)

@@ -1,7 +1,7 @@
 """Figures in the project's one style, a function for each kind."""
 
 from reconic.view.figures.comparison import comparison
-from reconic.view.figures.history import Curve, history_figure
+from reconic.view.figures.history import Curve, histories_figure, history_figure
 from reconic.view.figures.scores import score_figure
 from reconic.view.figures.spread import spread_figure
 from reconic.view.figures.style import PLOTLY, save_figure
@@ -10,6 +10,7 @@ __all__ = [
     "PLOTLY",
     "Curve",
     "comparison",
+    "histories_figure",
     "history_figure",
     "save_figure",
     "score_figure",
