@@ -21,7 +21,12 @@ or logs/NAME."""
 _KEY = "Data set of a file that holds several."
 _KIND = """What it shows; by default what the name of the data set or file says (ksp, maps, traj),
 else a volume."""
-_NAMED = {"ksp": "kspace", "kspace": "kspace", "maps": "maps", "traj": "trajectory"}
+_NAMED: dict[str, Kind] = {
+    "ksp": "kspace",
+    "kspace": "kspace",
+    "maps": "maps",
+    "traj": "trajectory",
+}
 _OUT = "Picture to write instead of a page: .png, .gif, .mp4 or .tiff; of a run .png, .svg or .pdf."
 
 
