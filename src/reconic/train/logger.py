@@ -76,7 +76,7 @@ class NoWriter(RunWriter):
     def text(self, tag: str, markdown: str, step: int = 0) -> None:
         pass
 
-    def hparams(self, values: Mapping[str, Any], metrics: list[str]) -> None:
+    def hparams(self, values: Mapping[str, Any]) -> None:
         pass
 
     def close(self, failed: bool = False) -> None:
