@@ -30,8 +30,8 @@ TRIED = {
     "one 0.79, one parity of all coils before the next 0.80; padded along one axis 0.70, both "
     "0.73 to 0.90; 1-D transforms, rows shared by parities 0.66 to 0.99, for torch copies strided "
     "ones. CartesianMRI.normal has no parities, and works in place already. Of the pair's time "
-    "half and more are page faults of its 16 MB arrays: where the C library keeps freed memory it takes "
-    "6 ms, and AᴴA 7 ms",
+    "half and more are page faults of its 16 MB arrays: where the C library keeps freed memory it "
+    "takes 6 ms, and AᴴA 7 ms",
     "JAX (jit)": "coil by coil, each parity by itself 0.76 (taken), with 1-D phases 0.96, parities "
     "as one array 0.90, without barriers 0.88, in two chains of coils 0.86, two coils at a time "
     "0.95, all coils at once 1.19, lax.map 1.16, lax.scan 1.21, rows shared by parities 1.18. An "
