@@ -79,3 +79,14 @@ def test_every_extra_for_users_is_known():
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     assert set(doctor.PURPOSES) == {"", *extras} - {"all", "dev", "docs", "peers"}
     assert all(re.fullmatch(r"[a-z]+", name) for name in extras)
+
+
+def test_the_ffmpeg_that_films_use_is_told_or_missed(reconic, machine, monkeypatch):
+    monkeypatch.setattr(doctor, "find_ffmpeg", lambda: "/opt/ffmpeg")
+    assert "ffmpeg: /opt/ffmpeg" in reconic("doctor")[1]
+
+    def none():
+        raise ImportError
+
+    monkeypatch.setattr(doctor, "find_ffmpeg", none)
+    assert "ffmpeg: missing, for films, .mp4" in reconic("doctor")[1]
