@@ -196,7 +196,7 @@ def test_overfits_two_examples(splits, tmp_path):
 def test_time_limit_ends_annealed_validated_and_tested(train):
     start = time.monotonic()
     run = train(
-        trainer={"max_epochs": -1, "max_time": "00:00:00:03", "accelerator": "cpu",
+        trainer={"max_epochs": -1, "max_time": "00:00:00:06", "accelerator": "cpu",
                  "log_every_n_steps": 1, "enable_progress_bar": False},
         lr_scheduler={"class_path": "WarmCosine", "init_args": {"warmup": 0.0, "final": 0.0}},
         baselines=[],

@@ -60,8 +60,8 @@ def _secrets() -> list[str]:
 
 
 def _names() -> dict[str, str]:
-    """What to call user and machine instead of by their names."""
+    """What to call user and machine instead of by their names, the longest first."""
     host = socket.gethostname()
-    users = {getpass.getuser(), Path.home().name}
-    hosts = {host, host.partition(".")[0]}
-    return {name: "USER" for name in users if name} | {name: "HOST" for name in hosts if name}
+    found = dict.fromkeys([getpass.getuser(), Path.home().name], "USER")
+    found |= dict.fromkeys([host, host.partition(".")[0]], "HOST")
+    return {name: found[name] for name in sorted(found, key=len, reverse=True) if name}
