@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from reconic._array import Array, is_array
-from reconic.operator.derived import Derived, Weighted
+from reconic.operator.derived import Derived, SameSamples, Weighted
 from reconic.operator.linear import LinearSystem
 from reconic.operator.system import System, static, system
 
@@ -37,7 +37,7 @@ class Peers(Protocol):
 
 
 @system
-class SpreadCoils(Derived):
+class SpreadCoils(SameSamples):
     """A system with its coils spread over peers: each has the image, and a share of the coils.
 
     The adjoint and the normal operator are one sum of images over the peers; the forward model
@@ -55,15 +55,6 @@ class SpreadCoils(Derived):
     @property
     def N(self) -> LinearSystem:
         return SpreadNormal(self.A.N, self.peers)
-
-    def weigh(self, y: Array) -> Array:
-        return self.A.weigh(y)
-
-    def sampling(self, y: Array) -> Array:
-        return self.A.sampling(y)
-
-    def radius(self, y: Array) -> Array | None:
-        return self.A.radius(y)
 
     def energy(self, y: Array) -> Array:
         return self.peers.total(self.A.energy(y))
