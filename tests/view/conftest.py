@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import time
 
@@ -126,7 +127,7 @@ def jupyterlab(tmp_path_factory):
         words = ["--no-browser", "--port=0", "--ServerApp.token=see",
                  f"--ServerApp.root_dir={home}",
                  "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-                 "--LabApp.extension_manager=readonly"]  # fmt: skip
+                 "--LabApp.extension_manager=readonly", "--LabApp.news_url=None"]  # fmt: skip
         words += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
         command = [sys.executable, "-m", "jupyterlab", *words]
         with _running(command, home / "log") as (process, log):
@@ -146,11 +147,22 @@ def notebook(jupyterlab, browser):
             page.goto(address.format("see.ipynb"))
             idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
             page.wait_for_selector(idle, timeout=60_000)
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            page.locator(".jp-Notebook .jp-CodeCell").nth(len(cells) - 1).wait_for()
+            _run_all(page)
             return page
 
         yield run
+
+
+def _run_all(page, seconds=60):
+    """Run all cells. JupyterLab drops what it is told before its kernel listens: tell it again."""
+    begun = re.compile(r"\[(\*|\d+)\]:")
+    end = time.monotonic() + seconds
+    while not page.locator(".jp-CodeCell .jp-InputPrompt", has_text=begun).count():
+        assert time.monotonic() < end, page.inner_text(".jp-Notebook")
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_timeout(2000)
 
 
 def _notebook(cells):
