@@ -38,7 +38,7 @@ def test_the_output_of_the_cell_is_updated_in_place():
     shown = [o for o in book.cells[0].outputs if o.output_type == "display_data"]
     (output,) = shown  # one, however often it is drawn
     assert output.data["text/html"] == drawn[-1]
-    assert len(set(drawn)) >= 3  # of the four seconds; the most would be nine
+    assert len(set(drawn)) >= 2  # of the four seconds, of which a busy machine compiles for three
     assert len(drawn) <= 9
     assert "<figcaption>object" in drawn[-1]
     assert not [o for o in book.cells[0].outputs if o.output_type == "error"]

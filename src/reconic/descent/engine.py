@@ -169,11 +169,7 @@ def reconstruct(
     every = [log_every, images_every, checkpoint_every, run is None, images is None]
     done = saved.epoch if saved else 0
     hardware.check_same({**facts, "n_batches": feed.n_batches, "epochs": [epochs, done, every]})
-    folder = None
-    if hardware.is_chief and run is not None:
-        folder = make_run(run)
-    elif hardware.is_chief and saved is not None:
-        folder = saved.path.parents[1]
+    folder = _folder(run, saved) if hardware.is_chief else None
     if folder is not None and (config is not None or saved is None):
         told = {k: v for k, v in arguments.items() if k not in ("run", "resume", "config")}
         write_text(folder / "config.yaml", config or as_yaml(describe(told)))
@@ -184,20 +180,18 @@ def reconstruct(
     if saved is not None:
         record.resume(saved.arrays, dict(load(saved.path).images))
     criteria = list(stop) if isinstance(stop, Sequence) else [stop]
-    tenth = max(1, epochs // 10)
-    periods: dict[str, int | None] = {}  # a look from Python costs time, so only where it is needed
     writes = run is not None or saved is not None
-    if writes or criteria or holdout:
-        periods["log"] = log_every
-    if images is not None:
-        periods["images"] = images_every or tenth
-    if writes:
-        periods["checkpoint"] = checkpoint_every or tenth
+    tenth = max(1, epochs // 10)
+    periods = {  # a look from Python costs time, so only where it is needed
+        "log": (writes or criteria or holdout, log_every),
+        "images": (images is not None, images_every or tenth),
+        "checkpoint": (writes, checkpoint_every or tenth),
+    }
     session = Session(
         problem=problem,
         feed=feed,
         record=record,
-        timetable=Timetable(epochs, periods),
+        timetable=Timetable(epochs, {name: k for name, (due, k) in periods.items() if due}),
         stop=criteria,
         deadline=None if time_limit is None else began + time_limit,
         images=images,
@@ -210,6 +204,13 @@ def reconstruct(
     )
     with record, screen or contextlib.nullcontext(), user_line_first(), hardware.or_all_fail():
         return session.run(state)
+
+
+def _folder(run: str | Path | None, saved: checkpoint.Saved | None) -> Path | None:
+    """Where a run writes: a new folder, or that of the run it goes on with."""
+    if run is not None:
+        return make_run(run)
+    return None if saved is None else saved.path.parents[1]
 
 
 def _check_arguments(
