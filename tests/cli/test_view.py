@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from view.raw import write_raw
 
 from reconic.cli import view
 
@@ -105,3 +106,16 @@ def test_a_trajectory_is_seen_in_kspace(reconic, tmp_path):
     page = tmp_path / "a.html"
     assert reconic("view", tmp_path / "traj.npy", "--html", page, "--no-open")[0] == 0
     assert "Order of acquisition" in page.read_text()
+
+
+def test_raw_data(reconic, tmp_path, normal):
+    y, page = normal(3, 8, 10), tmp_path / "a.html"
+    lines = [{"data": y[:, k], "kspace_encode_step_1": k} for k in range(8)]
+    write_raw(tmp_path / "a.h5", [{"data": y[:, 0], "flags": [19]}, *lines])
+    status, out, _ = reconic("view", tmp_path / "a.h5", "--html", page, "--no-open")
+    assert (status, "note: 1 of 9 readouts" in out) == (0, True)
+    assert all(f'"{name}"' in page.read_text() for name in ("coil", "ky", "kx"))
+    along = [{"data": d, "traj": np.linspace(-3, 3, 20).reshape(10, 2)} for d in y.swapaxes(0, 1)]
+    write_raw(tmp_path / "b.h5", along)
+    assert reconic("view", tmp_path / "b.h5", "--html", page, "--no-open")[0] == 0
+    assert all(text in page.read_text() for text in ("Order of acquisition", "Data in dB"))

@@ -26,7 +26,7 @@ class Looked:
         self.page.wait_for_timeout(60)
         self.until("!globalThis.viewer || !viewer.busy && !viewer.scheduled")
 
-    def until(self, expression, seconds=20):
+    def until(self, expression, seconds=60):
         """Wait until an expression holds; the page itself forbids Playwright's own way to wait."""
         end = time.monotonic() + seconds
         while not self.page.evaluate(expression):
@@ -152,6 +152,19 @@ def notebook(jupyterlab, browser):
             return page
 
         yield run
+
+
+@pytest.fixture
+def without(jupyterlab):
+    """Function that keeps front ends from JupyterLab, as if they were not installed there."""
+    page = jupyterlab[0] / "CONFIG" / "labconfig" / "page_config.json"
+
+    def keep_away(*names):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(names, True)}))
+
+    yield keep_away
+    page.unlink(missing_ok=True)
 
 
 def _run_all(page, seconds=60):

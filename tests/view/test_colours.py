@@ -22,6 +22,8 @@ def test_cyclic_maps_close(name):
 def test_hue_is_of_one_lightness():
     lab = pytest.importorskip("skimage.color").rgb2lab(table(HUE)[None] / 255)[0]
     assert np.ptp(lab[:, 0]) < 1.5  # cut to sRGB in places
+    assert lab[128, 1] > 30  # red at 0, yellow at π/2
+    assert lab[191, 2] > 30
     steps = np.linalg.norm(np.diff(lab[::8], axis=0), axis=1)  # single ones are rounded to 8 bits
     assert steps.max() < 1.2 * np.median(steps)  # perceptually uniform
 

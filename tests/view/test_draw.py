@@ -38,6 +38,8 @@ def test_maximum_projections(normal):
     for axis, panel in enumerate(row):
         looks_like(panel, greys(np.abs(x[1]).max(axis), state.window))
     assert row[0].title == "largest along z"
+    (row,), state = drawn(view.volume(x[1].real), projection=True)
+    looks_like(row[0], greys(np.abs(x[1].real).max(0), state.window))  # real values stay on it
 
 
 @pytest.mark.parametrize("component", ["magnitude", "phase", "real", "imaginary", "log"])
@@ -129,6 +131,10 @@ def test_a_plane_is_read_once(rng):
     assert array.keys == []
     artist.panels(replace(state, index=(0, 3, 3, 3)))  # z: only the plane across z is new
     assert array.keys == [(0, 3, slice(None), slice(None))]
+    artist.panels(replace(state, projection=True))
+    array.keys.clear()
+    artist.panels(replace(state, projection=True, index=(0, 3, 2, 2)))  # the volume is the same
+    assert array.keys == []
 
 
 def test_large_planes_are_thinned():
@@ -155,3 +161,54 @@ def test_the_crosshair_is_where_the_planes_are_cut():
 def test_many_pictures_stand_in_a_grid():
     rows, _ = drawn(view.maps(np.ones((12, 8, 8), complex)))
     assert [len(row) for row in rows] == [5, 5, 2]
+
+
+def test_a_wide_plane_keeps_its_columns(rng):
+    x = rng.random((16, 400))
+    ((panel,),), state = drawn(view.volume(x))
+    looks_like(panel, greys(x, state.window))
+
+
+def test_the_scale_bar_is_of_the_width():
+    ((panel,),), _ = drawn(view.volume(np.zeros((64, 96)), spacing=1.0))
+    pixels = panel.picture.rgb()
+    white = (pixels[-9] == 255).all(-1).sum()
+    assert white == round(20 / 96 * pixels.shape[1])  # a quarter of 96 mm, rounded down
+
+
+def test_no_score_against_zeros():
+    (_, (error,)), _ = drawn(view.compare([np.ones((8, 8)), np.zeros((8, 8))]))
+    assert "NRMSE" not in error.title
+
+
+def test_lines_are_as_thick_on_large_pictures():
+    viewer = view.volume(np.zeros((2048, 2048), np.float32))
+    state = replace(State.first(viewer.scene), crosshair=True)
+    ((panel,),) = Artist(viewer.scene).panels(state)
+    assert np.count_nonzero(panel.picture.rgb()[0].any(-1)) == round(1024 / panel.width) > 1
+
+
+def test_orthogonal_planes_of_several_volumes_and_their_errors(rng):
+    a, truth = rng.random((2, 6, 8, 10))
+    rows, state = drawn(view.compare([a, truth], orthogonal=True), index=(1, 2, 3))
+    assert [len(row) for row in rows] == [2, 1] * 3
+    for row, plane in zip(rows[::2], (a[1], a[:, 2], a[:, :, 3]), strict=True):
+        looks_like(row[0], greys(plane, state.window))
+
+
+def test_a_colour_map_can_be_asked_for(rng):
+    import matplotlib
+
+    x = rng.random((8, 9))
+    ((panel,),), _ = drawn(view.volume(x, colours="viridis", window=(0, 1)))
+    looks_like(panel, 255 * matplotlib.colormaps["viridis"](x)[..., :3], atol=6)  # two steps
+
+
+def test_pictures_are_as_wide_as_their_proportions(normal):
+    (row,), _ = drawn(view.volume(np.ones((8, 20, 30))))
+    assert [p.width for p in row] == [333, 333, 222]  # of a row of 1000, x, x and y
+    ((tall,),), _ = drawn(view.volume(np.ones((64, 16))))
+    ((wide,),), _ = drawn(view.volume(np.ones((16, 64))))
+    assert (tall.width, wide.width) == (115, 460)
+    rows, _ = drawn(view.maps(np.ones((7, 600, 8), complex)))
+    assert rows[0][0].picture.pixels.shape[0] == 256  # many are thinned sooner

@@ -62,12 +62,20 @@ def test_all_magnitudes_share_the_truth_s_scale_and_errors_are_magnified():
         assert image.get_cmap().name == "inferno"
 
 
+def test_a_note_stands_in_place_of_the_scores():
+    x = disc()
+    above, _ = panels(comparison({"a": x, "b": x}, reference=x, notes={"a": "as it was"}))
+    assert texts(above[0])[1] == ["as it was"]
+    assert texts(above[1])[1][0].startswith("NRMSE")
+
+
 def test_colour_bars_are_in_percent_of_the_largest_value_and_in_the_unit():
     x = disc()
     x[30, 24] = 4  # the grey scale ends lower, at the 99.8th percentile
     figure = comparison({"a": noisy(x, 0.1)}, reference=x, error_scale=5, unit="1/m")
     error, grey = figure.axes[-1].child_axes
     assert error.get_ylim()[1] == pytest.approx(100 * grey_scale([x]) / 4 / 5)
+    assert error.yaxis.get_major_formatter()(2.5, 0) == "2.5 %"
     assert error.get_title(loc="left") == "|error|\n\N{MULTIPLICATION SIGN} 5"
     assert grey.get_ylim() == (0, pytest.approx(grey_scale([x])))
     assert (grey.get_title(loc="left").strip(), grey.get_xlabel()) == ("|x|", "1/m")

@@ -47,6 +47,30 @@ def test_every_format_gives_the_array(tmp_path, kind):
     assert opened.spacing == ((3.0, 2.0, 0.5) if kind == ".nii.gz" else None)
 
 
+def test_a_pair_keeps_its_last_two_axes(tmp_path):
+    write_cfl(tmp_path / "a.cfl", A.reshape(3, 1, 20, 1))
+    assert open_array(tmp_path / "a.cfl").array.shape == (3, 20, 1)
+
+
+@pytest.mark.parametrize("name", ["A.NPY", "a.mat"])
+def test_endings_in_capitals_and_of_matlab(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        if name == "A.NPY":
+            np.save(file, A)
+    if name == "a.mat":
+        with h5py.File(tmp_path / name, "w") as file:
+            file["a"] = A
+            file["version"] = 7.3  # a number is no array
+            file["text"] = ["x"]
+    np.testing.assert_array_equal(seen(open_array(tmp_path / name)), A)
+
+
+def test_a_compressed_tiff(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", A, photometric="minisblack", compression="zlib")
+    np.testing.assert_array_equal(seen(open_array(tmp_path / "a.tif")), A)
+
+
 def test_complex_values_as_records(tmp_path):
     pairs = np.zeros(A.shape, [("real", "f4"), ("imag", "f4")])
     pairs["real"], pairs["imag"] = A, 2 * A

@@ -33,6 +33,20 @@ def test_no_curves():
         history_figure({})
 
 
+def test_the_first_curve_is_thicker_and_a_point_alone_is_seen():
+    one = (EPOCH[:1], np.ones(1))
+    (axes,) = history_figure({"a": (EPOCH, 1 / EPOCH), "b": one}).axes
+    first, point = axes.lines
+    assert first.get_linewidth() > point.get_linewidth()
+    assert (first.get_marker(), point.get_marker()) == ("None", "o")
+
+
+def test_plots_stand_in_rows_of_three_and_the_lowest_tell_over_what():
+    groups = {name: {"a": (EPOCH, 1 / EPOCH)} for name in "abcd"}
+    figure = histories_figure(groups)
+    assert [a.get_xlabel() for a in figure.axes] == ["", "step", "step", "step"]
+
+
 def test_groups_have_plots_and_scales_of_their_own():
     wide, narrow = np.array([100.0, 1.0]), np.array([35.0, 36.0])
     figure = histories_figure(

@@ -74,6 +74,25 @@ def test_ipywidgets_alone(notebook, volume, artefacts):
     page.screenshot(path=artefacts / "jupyterlab-ipywidgets.png")
 
 
+def test_without_the_front_end_of_anywidget(notebook, without, volume, artefacts):
+    pytest.importorskip("anywidget")
+    without("anywidget")
+    page = notebook("%env RECONIC_VIEW=", VOLUME, "viewer")  # the kernel is that of all tests
+    cell = page.locator(".jp-OutputArea").last
+    cell.locator("img").first.wait_for(timeout=120_000)
+    assert "pip install anywidget" in cell.inner_text()
+    assert "Failed to load" not in cell.inner_text()
+    handle = cell.locator(".noUi-handle").first
+    handle.focus()
+    page.keyboard.press("End")
+
+    def last_slice_is_shown():
+        assert nearest(picture(cell), volume) == 5
+
+    eventually(page, last_slice_is_shown)
+    page.screenshot(path=artefacts / "jupyterlab-without-anywidget.png")
+
+
 def picture(cell):
     """The first picture of a cell, grey."""
     image = cell.locator("img").first

@@ -1,6 +1,7 @@
 """The live view in a real kernel: one output, drawn again in place."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -73,6 +74,17 @@ def test_redraws_are_rare_and_the_last_one_is_drawn(handle):
     assert n == len(handle.pages) - 1 == 1
     assert re.findall(r"<figcaption>(\w+)", handle.pages[0]) == ["a"]  # no picture of a line
     assert "<figcaption>last" in handle.pages[-1]
+
+
+def test_nothing_is_due_while_a_redraw_goes_on(handle, monkeypatch):
+    monkeypatch.setattr(live, "_PERIOD", 0.0)
+    go = threading.Event()
+    monkeypatch.setattr(handle, "update", lambda _: go.wait(20))
+    shown, epoch = live.Live(), np.arange(1, 4)
+    shown.update({"total": (epoch, 1 / epoch)}, {})
+    assert not shown.due()
+    go.set()
+    shown.close()
 
 
 def test_an_error_while_drawing_is_raised(handle):

@@ -65,3 +65,24 @@ def test_every_letter_that_is_used_can_be_drawn():
         assert (
             text_mask(letter)[0].shape != unknown.shape or (text_mask(letter)[0] != unknown).any()
         )
+
+
+def test_the_crosshair_is_seen_at_the_very_end():
+    picture = black(100, 200)
+    crosshair(picture, 1.0, 1.0)
+    assert picture.pixels[99, 0].any()
+    assert picture.pixels[0, 199].any()
+
+
+@pytest.mark.parametrize(("left", "top"), [(2, 2), (-5, -5), (70, 9)])
+def test_text_that_is_cut_off_is_a_part_of_the_text(left, top):
+    picture, whole = black(20, 100), black(60, 200)
+    write_text(picture, "µm × …", left, top)
+    write_text(whole, "µm × …", left + 20, top + 20)
+    np.testing.assert_array_equal(picture.pixels, whole.pixels[20:40, 20:120])
+
+
+def test_text_has_a_black_outline():
+    picture = Picture(np.full((20, 60, 3), 255, np.uint8))
+    write_text(picture, "mm", 2, 2)
+    assert (picture.pixels == 0).all(-1).any()

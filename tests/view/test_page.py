@@ -70,8 +70,9 @@ def test_integers_are_kept_as_they_are(dtype, rng, tmp_path):
     x = rng.integers(0, 2, (3, 8, 9)).astype(dtype)
     if dtype is not bool:
         x[0, 0, :2] = np.iinfo(dtype).min, np.iinfo(dtype).max
-    _, [kept] = written(view.volume(x), tmp_path)
+    scene, [kept] = written(view.volume(x), tmp_path)
     np.testing.assert_array_equal(kept, x)
+    assert scene["volumes"][0]["bits"] == 8 * x.itemsize
 
 
 def test_nan_and_inf_stay(rng, tmp_path):
@@ -109,6 +110,24 @@ def test_budget_takes_bits_then_voxels_and_says_so(rng, tmp_path):
     assert scene["spacing"] == [2.0, 2.0, 4.0]
     assert scene["index"] == [20, 25, 15]
     np.testing.assert_allclose(kept, x[..., ::2], atol=np.ptp(x) / 252 / 2 * 1.01)
+
+
+def test_budget_counts_both_parts_of_complex_values(normal, tmp_path):
+    x = normal(20, 50, 60)  # 160 kB of 8 bits in base64, and 320 of 16
+    scene, _ = written(view.volume(x), tmp_path, megabytes=0.2)
+    assert scene["notes"][-1].endswith(": values in 8 bits.")
+
+
+def test_budget_takes_no_bits_of_decibels(rng, tmp_path):
+    y = rng.standard_normal((40, 50)) + 0j
+    scene, [kept] = written(view.kspace(y), tmp_path, megabytes=0.006)
+    assert scene["steps"] == [1, 2]
+    np.testing.assert_allclose(kept, y[:, ::2], rtol=2**-10, atol=2e-4)  # half precision
+
+
+def test_values_beyond_single_precision_stay_finite(tmp_path):
+    _, [kept] = written(view.volume(np.array([[0.0, 1e300]])), tmp_path)
+    assert kept.tolist() == [[0, pytest.approx(3.4e38)]]
 
 
 class Endless:

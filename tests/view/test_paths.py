@@ -65,6 +65,7 @@ def test_notes_tell_other_units_and_missing_samples():
     assert Paths.of(traj).notes == ()
     assert "In cycles/voxel? Multiply by 2π." in Paths.of(traj / (2 * np.pi)).notes[0]
     assert "beyond π" in Paths.of(traj * 10).notes[0]
+    assert Paths.of(traj[:1, 17]).notes == ()  # one sample may be anywhere
     traj[0, 0, 0] = np.nan
     assert Paths.of(traj).notes == ("1 of 256 samples are NaN or Inf: left out.",)
     assert Paths.of(traj).density().sum() == 255

@@ -61,14 +61,17 @@ def test_values_that_are_not_finite_are_green(component, bad):
 
 
 def test_finite_values_that_are_huge_are_cut_not_green():
-    found = draw_values(np.float32([[3e38, -3e38]]), "real", (0.0, 1e-30)).rgb()[0]
-    assert found.tolist() == [[255] * 3, [0] * 3]
+    for top in (1e-30, 1e-40):  # the inverse of the latter is Inf
+        found = draw_values(np.float32([[3e38, -3e38, 0]]), "real", (0.0, top)).rgb()[0]
+        assert found.tolist() == [[255] * 3, [0] * 3, [0] * 3]
 
 
 def test_nearest_repeats_and_thins():
     x = np.arange(6).reshape(2, 3)
     assert np.array_equal(nearest(x, 4, 9), x.repeat(2, 0).repeat(3, 1))
     assert np.array_equal(nearest(x.repeat(3, 0).repeat(3, 1), 2, 3), x)
+    assert nearest(np.arange(9)[None], 1, 3).tolist() == [[1, 4, 7]]  # the middle of three
+    assert nearest(np.arange(9)[:, None], 3, 1).tolist() == [[1], [4], [7]]
 
 
 @pytest.mark.parametrize("component", ["magnitude", "complex"])

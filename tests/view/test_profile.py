@@ -30,6 +30,27 @@ def test_values_that_are_not_finite_are_gaps():
     assert not gap[int(0.1 * len(gap)) : int(0.3 * len(gap))].any()
 
 
+def test_a_value_is_in_the_middle_of_its_voxel():
+    values = np.zeros(10)
+    values[3] = 1
+    found = heights(draw_profile({"": values}, (0, 1), "x", 1.0, 0.9))
+    assert np.nanargmin(found) == pytest.approx(0.35 * len(found), abs=2)  # 2 pixels thick
+
+
+def test_a_value_alone_is_a_dash_as_wide_as_its_voxel():
+    values = np.full(5, np.nan)
+    values[2] = 1
+    seen = np.isfinite(heights(draw_profile({"": values}, (0, 2), "x", 1.0, 0.1)))
+    assert seen.mean() == pytest.approx(1 / 5, abs=0.01)
+    assert seen[len(seen) // 2]
+
+
+def test_the_crosshair_is_where_it_is_on_the_axis():
+    pixels = draw_profile({"": np.full(4, np.nan)}, (0, 1), "x", 1.0, 0.25).rgb()
+    (line,) = np.flatnonzero((pixels[30:150, 70:620] == 110).all((0, 2)))
+    assert line + 70 == pytest.approx(66 + 0.25 * 564, abs=1)
+
+
 @pytest.mark.parametrize("values", [np.full(5, np.nan), np.ones(1), np.zeros(3)])
 def test_anything_can_be_drawn(values):
     draw_profile({"a": values}, (0, 1), "x", 1.0, 0.5)

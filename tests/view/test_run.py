@@ -49,6 +49,11 @@ def test_training_and_validation_share_a_plot_that_names_no_folder(folder):
     assert str(folder) not in viewer._repr_html_()
 
 
+def test_the_last_image_is_shown_with_its_step(folder):
+    np.save(folder / "images" / "object" / "00000001.npy", np.ones((4, 5)))
+    assert "<figcaption>object, step 3" in view.run(folder)._repr_html_()
+
+
 def aged(folder, seconds):
     then = time.time() - seconds
     for path in folder.rglob("*"):
@@ -67,9 +72,26 @@ def test_a_run_that_goes_on_and_one_that_was_cut_off(folder, age, note):
     assert line in view.run(folder)._repr_html_()
 
 
+def test_a_checkpoint_that_was_just_written_tells_that_a_run_goes_on(folder):
+    (folder / "config.yaml").write_text("epochs: 9\n")
+    aged(folder, 600)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    (line,) = view.run(folder).files.notes
+    assert line.startswith("Still being written")
+
+
+def test_results_are_the_end_and_a_missing_configuration_is_told(folder):
+    (folder / "results.json").write_text("{}")
+    (folder / "config.yaml").write_text("epochs: 9\n")
+    assert view.run(folder).files.notes == ()
+    (folder / "config.yaml").unlink()
+    assert view.run(folder).files.notes == ("No config.yaml: how the run was made is not known.",)
+
+
 def test_torn_files_are_left_out_and_named(folder):
-    with (folder / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "loss/to')
+    with (folder / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 4, "loss/\xc3')  # half a letter
     (folder / "images" / "object" / "00000004.npy").write_bytes(b"\x93NUMPY")
     found = view.run(folder).files
     assert len(found.curves["loss/total"][0]) == 3
@@ -88,12 +110,13 @@ def test_values_that_are_not_finite_are_gaps(folder, tmp_path):
 
 
 def test_the_newest_version_and_what_there_is_instead(folder, tmp_path):
-    newer = folder.with_name("version_10")
-    newer.mkdir()
-    (newer / "config.yaml").write_text("")
+    for name in ("version_9", "version_10"):
+        newer = folder.with_name(name)
+        newer.mkdir()
+        (newer / "config.yaml").write_text("")
     found = view.run(folder.parent)
     assert found.files.folder == newer
-    assert "2 versions: version_10 is shown." in found.files.notes
+    assert "3 versions: version_10 is shown." in found.files.notes
     with pytest.raises(ValueError, match="must have logged something"):
         found.save(tmp_path / "a.png")
     with pytest.raises(FileNotFoundError, match=r"There are .*version_0"):

@@ -49,6 +49,8 @@ def test_a_film_may_be_over_any_axis(x, tmp_path):
     for over, n in ((None, 3), ("z", 6)):
         viewer.save(tmp_path / "x.gif", over=over)
         assert opened(tmp_path / "x.gif").n_frames == n
+    view.volume(x, axes=("z", "t", "y", "x"), orthogonal=False).save(tmp_path / "x.gif")
+    assert opened(tmp_path / "x.gif").n_frames == 6  # time, wherever it stands
     view.volume(x[0]).save(tmp_path / "x.gif")  # no time: over the depth
     assert opened(tmp_path / "x.gif").n_frames == 6
 
@@ -77,6 +79,16 @@ def test_mp4_gives_ffmpeg_every_frame(x, tmp_path, monkeypatch):
     for frame, plane in zip(frames, x[:, 0], strict=True):
         found = blocks(first_picture(frame), (24, 32))
         assert np.abs(found[..., 0] - greys(plane, (0, 1))).max() <= 1.1
+
+
+def test_frames_are_of_one_even_size(x, tmp_path, monkeypatch):
+    fake_ffmpeg(tmp_path, monkeypatch, 'cat > "$last"')
+    sheets = iter([np.full((21, 33, 3), 9, np.uint8), np.full((20, 40, 3), 9, np.uint8),
+                   np.full((30, 31, 3), 9, np.uint8)])  # fmt: skip
+    monkeypatch.setattr("reconic.view.save.draw_sheet", lambda *_: next(sheets))
+    view.volume4d(x[:, 0]).save(tmp_path / "x.mp4")
+    frames = np.fromfile(tmp_path / "x.mp4", np.uint8).reshape(3, 20, 32, 3)
+    assert [int((f == 9).all(-1).sum()) for f in frames] == [20 * 32, 20 * 32, 20 * 31]
 
 
 def test_mp4_plays(x, tmp_path, monkeypatch):
@@ -134,6 +146,22 @@ def test_tiff_of_axes_in_any_order(rng, tmp_path):
     view.volume(x, axes=("x", "y", "z", "t")).save(tmp_path / "x.tif")
     found = tifffile.imread(tmp_path / "x.tif").reshape(2, 3, 6, 5)
     assert np.array_equal(found, x.T)
+
+
+def test_tiff_of_several_axes_beside_space_has_the_last_fastest(rng, tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    x = rng.random((2, 3, 4, 5, 6)).astype(np.float32)
+    view.volume(x).save(tmp_path / "x.tif")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "x.tif"), x.reshape(6, 4, 5, 6))
+
+
+def test_tiff_tells_no_sizes_in_units_that_ome_does_not_know(normal, tmp_path, monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    monkeypatch.setattr("reconic.view.tiff._CLASSIC", 16 * 4 * 8 * 9 // 16 - 1)
+    view.kspace(normal(8, 9)).save(tmp_path / "x.tif")
+    with tifffile.TiffFile(tmp_path / "x.tif") as file:
+        assert "PhysicalSize" not in file.ome_metadata
+        assert file.is_bigtiff  # beyond what a classic one holds
 
 
 def test_tiff_needs_one_shape_and_tifffile(rng, tmp_path, monkeypatch):

@@ -68,3 +68,24 @@ def test_depth_is_the_third_axis_of_the_volume():
     scene = view.volume4d(np.ones((2, 3, 4, 5))).scene
     assert [scene.depth(v) for v in scene.views] == [1, 2, 3]
     assert view.volume(np.ones((4, 5))).scene.depth((0, 1)) is None
+
+
+def test_the_depth_is_of_space_before_other_axes():
+    scene = view.volume(np.ones((5, 4, 3, 2)), axes=("x", "y", "z", "t")).scene
+    assert scene.depth((1, 0)) == 2
+
+
+def test_axes_of_unlike_units_are_measured_in_voxels():
+    scene = view.volume(np.ones((4, 5)), axes=("t", "x"), spacing=3.0).scene
+    assert scene.extent((0, 1)) == (4, 5)
+
+
+def test_percentiles_that_are_asked_for_are_those_of_parts_too(normal):
+    a, b = normal(20, 20), 3 * normal(20, 20)
+    scene = view.compare([a, b], percentiles=(5, 95)).scene
+    low, high = (np.percentile(np.stack([a, b]).real, q, axis=(1, 2)) for q in (5, 95))
+    assert scene.window_of("real") == pytest.approx((low.min(), high.max()))
+
+
+def test_the_peak_of_zeros_is_one():
+    assert view.volume(np.zeros((4, 4))).scene.peak == 1

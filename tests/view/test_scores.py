@@ -29,6 +29,13 @@ def test_rows_dots_means_and_intervals(tmp_path):
         assert np.asarray(image.convert("L")).mean() > 200  # on white, for print
 
 
+def test_every_method_but_the_reference_has_its_interval():
+    scores = {name: [1.0, 2.0] for name in "abc"}
+    figure = score_figure(scores, {"a": (1, 0, 2), "c": (3, 2, 4)}, "PSNR [dB]", "b")
+    _, *lines = figure.axes[1].lines
+    assert [list(line.get_ydata()) for line in lines] == [[0, 0], [0], [2, 2], [2]]
+
+
 def test_no_scores():
     with pytest.raises(ValueError, match="must have a method, got none"):
         score_figure({}, {}, "PSNR", "a")

@@ -112,6 +112,14 @@ def test_projections_are_read_in_blocks(monkeypatch, normal):
     assert max(np.asarray(x[key]).size for key in array.keys) <= 100
 
 
+def test_a_projection_keeps_what_is_not_finite(monkeypatch):
+    monkeypatch.setattr("reconic.view.source._BLOCK", 6)
+    x = np.ones((4, 2, 3))
+    x[1, 0, 0], x[2, 1, 1] = np.nan, -np.inf
+    found = Source(x).projection((1, 2), (0, 0, 0), 0)
+    np.testing.assert_array_equal(found, [[np.nan, 1, 1], [1, np.inf, 1]])
+
+
 def test_the_sample_holds_the_middle_and_is_small():
     x = np.zeros((3, 1201, 1103), np.float32)
     x[1, 600, 551] = 7.0
@@ -158,7 +166,8 @@ def test_boolean_values_are_numbers():
     source = Source(x)
     assert source.dtype == np.uint8
     assert np.array_equal(source.plane((0, 1), (0, 0)), x)
-    assert np.array_equal(Source(x[None]).projection((1, 2), (0, 0, 0), 0), x)
+    for libraries in (x[None], pytest.importorskip("torch").as_tensor(x[None])):
+        assert np.array_equal(Source(libraries).projection((1, 2), (0, 0, 0), 0), x)
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0, 4), (0, 5)])

@@ -33,6 +33,8 @@ def picture():
         ({"TERM": "foot"}, "sixel"),
         ({"TERM": "xterm-256color"}, None),
         ({"TERM": "tmux-256color", "TMUX": "1", "TERM_PROGRAM": "iTerm.app"}, None),
+        ({"TERM": "screen-256color", "LC_TERMINAL": "iTerm2"}, None),
+        ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iterm"),
         ({"TERM": "xterm", "RECONIC_TERMINAL": "sixel"}, "sixel"),
         ({"TERM": "xterm-kitty", "RECONIC_TERMINAL": "none"}, None),
     ],

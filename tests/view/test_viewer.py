@@ -20,7 +20,7 @@ def viewer():
 def test_a_widget_and_a_picture(viewer, monkeypatch):
     pytest.importorskip("ipywidgets")
     monkeypatch.setenv("RECONIC_VIEW", "ipywidgets")
-    bundle = viewer._repr_mimebundle_(include=None, exclude=None)
+    bundle, _ = viewer._repr_mimebundle_(include=None, exclude=None)
     assert bundle[WIDGET]["model_id"]
     assert decoded(bundle["image/png"]).shape[2] == 3
     assert bundle["text/plain"] == "<Viewer of A (8, 8), Truth (8, 8)>"
@@ -29,7 +29,7 @@ def test_a_widget_and_a_picture(viewer, monkeypatch):
 def test_anywidget_is_taken_where_it_is(viewer, monkeypatch):
     pytest.importorskip("anywidget")
     monkeypatch.delenv("RECONIC_VIEW", raising=False)
-    assert viewer._repr_mimebundle_()[WIDGET]["model_id"]
+    assert viewer._repr_mimebundle_()[0][WIDGET]["model_id"]
 
 
 def test_without_ipywidgets_a_picture_and_what_to_install(viewer, monkeypatch):
@@ -37,7 +37,7 @@ def test_without_ipywidgets_a_picture_and_what_to_install(viewer, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "ipywidgets" else find(name)
     )
-    bundle = viewer._repr_mimebundle_()
+    bundle, _ = viewer._repr_mimebundle_()
     assert set(bundle) == {"image/png", "text/plain", "text/html"}
     assert 'pip install "reconic[notebook]"' in bundle["text/plain"]
     assert "reconic[notebook]" in bundle["text/html"]

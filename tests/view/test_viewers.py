@@ -9,6 +9,8 @@ from view.counting import Counting
 
 from reconic import view
 from reconic.simulate import koosh_ball, radial
+from reconic.view.paths import Paths
+from reconic.view.state import State
 
 
 def test_volume_shows_three_planes_and_images_one():
@@ -28,6 +30,7 @@ def test_large_volumes_in_files_are_shown_plane_by_plane():
 
     assert view.volume(Large()).scene.layout == "panels"
     assert view.volume(Large(), orthogonal=True).scene.layout == "planes"
+    assert view.volume(np.broadcast_to(np.float32(1), (600,) * 3)).scene.layout == "planes"
 
 
 def test_volume4d_is_played_over_time():
@@ -80,7 +83,10 @@ def test_maps_are_a_grid_of_coils(normal):
     assert len(scene.layers) == 5
     assert np.array_equal(scene.layers[3].source.plane((0, 1), (0, 0)), s[3])
     assert scene.component == "complex"
-    assert "70 coils: the first 64 are shown." in view.maps(normal(70, 2, 3)).scene.notes
+    assert view.maps(s, coil=-3).scene.shape == (6, 7)
+    many = view.maps(normal(70, 2, 3)).scene
+    assert "70 coils: the first 64 are shown." in many.notes
+    assert len(many.layers) == 64
     with pytest.raises(ValueError, match="`s` must have an axis of coils"):
         view.maps(normal(4, 5))
 
@@ -90,14 +96,20 @@ def test_trajectories():
     assert (two.axes, two.index, two.play) == (("t", "ky", "kx"), (20, 128, 128), 0)
     assert two.units[1] == "rad/voxel"
     assert two.layers[0].source.plane((1, 2), two.index).max() == 21
+    density = Paths.of(radial(21, 32)).density()
+    top = np.percentile(density[density > 0], 99)
+    assert two.layers[1].window == (0, top)
     three = view.trajectory(koosh_ball(20, 16), n=24).scene
     assert (three.layout, three.projection, three.shape) == ("planes", True, (24, 24, 24))
+    assert State.first(three).projection
 
 
 def test_notes_name_the_layer():
     bad = np.full((4, 4), np.nan)
     assert view.volume(bad).scene.notes[0].startswith("16 of 16")
     assert view.compare({"A": bad, "B": np.eye(4)}).scene.notes[0].startswith("A: 16 of 16")
+    (note,) = view.complex(bad + 0j).scene.notes  # four layers show one source
+    assert note.startswith("16 of 16")
 
 
 EMPTY = np.zeros((0, 4, 4))
@@ -123,6 +135,7 @@ def test_empty_data_are_refused_by_name(function, argument):
         ({"window": (0, np.nan)}, "`window` must be two finite values"),
         ({"percentiles": (50, 20)}, "`percentiles` must be within 0 to 100"),
         ({"percentiles": (0, 101)}, "`percentiles` must be within 0 to 100"),
+        ({"percentiles": (-1, 50)}, "`percentiles` must be within 0 to 100"),
         ({"axes": ("x",)}, "`axes` must be 2 different names"),
         ({"spacing": -1}, "`spacing` must be a positive number"),
     ],
@@ -157,3 +170,14 @@ def test_the_import_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert not {"torch", "jax", "ipywidgets", "anywidget", "tifffile"} & set(loaded.stdout.split())
+
+
+def test_samples_are_seen_at_their_places():
+    traj = np.array([[[0, 0], [1.5, -2.5]], [[1.5, -2.5], [np.nan, 0]]])
+    scene = view.trajectory(traj, data=[[10, 0.01], [1j, 99]], n=64).scene
+    grid = scene.layers[2].source.plane((1, 2), (0, 0, 0))
+    assert grid[32, 32] == 80  # dB above -80, of the largest
+    assert grid[32 + round(1.5 * 64 / 2 / np.pi), 32 - round(2.5 * 64 / 2 / np.pi)] == 60
+    assert np.count_nonzero(grid) == 2
+    with pytest.raises(ValueError, match="`data` must be a value for each of 4 samples"):
+        view.trajectory(traj, data=np.ones(3))

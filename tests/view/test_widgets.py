@@ -5,6 +5,8 @@ import pytest
 from view.pictures import blocks, decoded, greys
 
 from reconic import view
+from reconic.simulate import radial
+from reconic.view.profile import draw_profile
 
 pytest.importorskip("ipywidgets")
 
@@ -113,10 +115,32 @@ def test_the_profile_is_drawn_at_the_crosshair(front, x):
     assert front.curves.layout.display == "none"
     front.controls.profile.value = 2
     assert front.curves.layout.display == ""
+    assert front.controls.index[1].layout.display == ""  # moves the crosshair
     first = decoded(front.curves.value)
     front.controls.index[1].value = 3
     assert not np.array_equal(decoded(front.curves.value), first)
     assert front.shows.crosshair
+
+
+def test_the_profile_is_of_the_values_whatever_else_is_shown(x, monkeypatch):
+    front = view.volume(x[:, 0], axes=("t", "y", "x"), spacing=2.0).widget()
+    seen = []
+    monkeypatch.setattr(
+        "reconic.view.widgets.draw_profile",
+        lambda *args, f=draw_profile: seen.append(args) or f(*args),
+    )
+    front.controls.component.value = "real"
+    front.controls.projection.value = True
+    front.controls.profile.value = 2
+    lines, _, along, extent, place = seen[-1]
+    np.testing.assert_array_equal(lines[""], x[0, 0, 10].real)
+    assert (along, extent, place) == ("x in mm", 48, 12.5 / 24)
+
+
+def test_an_empty_window_changes_nothing(front):
+    before = front.shows.window
+    front.controls.window.value = (0.7, 0.7)
+    assert front.shows.window == before
 
 
 def test_play_moves_over_the_chosen_axis(x):
@@ -165,3 +189,27 @@ def test_titles_are_text_not_html():
     front = view.compare({"<b>A": np.eye(4), "B": np.eye(5)}).widget()
     assert "<b>A" not in front.children[0].value.replace("<b>Shapes", "")
     assert "&lt;b&gt;A" in front.children[0].value
+
+
+def test_the_slider_of_the_window_reaches_over_all_values_and_the_window(x):
+    values = np.abs(x[0, 0])
+    controls = view.volume(values, window=(0.5, 99.0)).widget().controls
+    assert controls.window.min <= values.min()
+    assert controls.window.max == 99
+    controls = view.volume(values, window=(0.5, 1.0)).widget().controls
+    assert controls.window.max >= values.max()
+
+
+def test_decibels_have_80_below_their_window(x):
+    controls = view.kspace(x[0], window=(-60.0, 0.0)).widget().controls
+    assert (controls.window.min, controls.window.max) == (-140, 0)
+
+
+def test_time_is_played_wherever_it_stands(x):
+    viewer = view.volume(x[:, :, None], axes=("coil", "t", "z", "y", "x"))
+    assert viewer.widget().controls.over.value == 1
+
+
+def test_layers_with_windows_of_their_own_have_no_control_of_it():
+    controls = view.trajectory(radial(3, 8), n=8).widget().controls
+    assert controls.window.layout.display == controls.percentiles.layout.display == "none"

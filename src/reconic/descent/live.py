@@ -40,11 +40,15 @@ class Screen:
             variables: Gives the variables as they are now; called only if it is time.
             last: Whether it is time anyhow.
         """
+        from reconic.view.figures.style import middle
+
         if not last and not self._output.due():
             return
         now = variables()
         found = _arrays(now) if self._images is None else self._images(now)
-        images = {name: np.array(x) for name, x in found.items()}  # the next steps change them
+        images = {  # of volumes one plane is copied, as the next steps change them
+            name: np.array(middle(np.asarray(x))) for name, x in found.items()
+        }
         curves = history_curves(record.history)
         self._output.update({k: (_thin(x), _thin(y)) for k, (x, y) in curves.items()}, images)
 

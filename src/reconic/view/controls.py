@@ -125,6 +125,8 @@ def _own() -> dict[str, Any]:
 def _menu(description: str, options: Any, value: Any) -> Any:
     """Menu, hidden where there is no choice."""
     menu = ipywidgets.Dropdown(options=options, value=value, description=description, **_own())
+    if value is None and options:
+        menu.index = 0  # else ipywidgets takes None for "nothing is chosen"
     menu.layout.width = "260px"
     return _shown(menu, len(options) > 1)
 

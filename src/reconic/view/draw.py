@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,11 @@ from reconic.view.picture import Picture, draw_values, nearest
 from reconic.view.scene import Layer, Scene
 from reconic.view.sizing import columns_of, pixels_of, width_of
 from reconic.view.state import State
+from reconic.view.threads import together
 
 __all__ = ["Artist", "Panel"]
+
+Plan = Callable[[], "Panel"]
 
 
 @dataclass(frozen=True)
@@ -43,46 +47,58 @@ class Artist:
 
     def panels(self, state: State) -> list[list[Panel]]:
         """Pictures in rows: the planes of one layer, or all layers and below them their errors."""
+        rows = self._plans(state)
+        drawn = iter(together([plan for row in rows for plan in row]))
+        return [[next(drawn) for _ in row] for row in rows]
+
+    def _plans(self, state: State) -> list[list[Plan]]:
+        """What draws each picture, once all values are read: files are for one thread."""
         scene = self.scene
         layers = range(len(scene.layers))
         if scene.layout == "planes" and len(layers) == 1:
-            return [[self.image(0, axes, state) for axes in scene.views]]
-        rows: list[list[Panel]] = []
+            return [[self._image(0, axes, state) for axes in scene.views]]
+        rows: list[list[Plan]] = []
         for axes in self._views(state):
-            rows += _wrapped([self.image(i, axes, state) for i in layers])
+            rows += _wrapped([self._image(i, axes, state) for i in layers])
             if state.errors and scene.reference is not None:
-                errors = [self.error(i, axes, state) for i in layers if i != scene.reference]
+                errors = [self._error(i, axes, state) for i in layers if i != scene.reference]
                 rows += _wrapped([e for e in errors if e is not None])
         return rows
 
-    def image(self, i: int, axes: tuple[int, int], state: State) -> Panel:
-        """Picture of a layer in a plane."""
-        layer = self.scene.layers[i]
+    def _image(self, i: int, axes: tuple[int, int], state: State) -> Plan:
+        """Draws a layer in a plane."""
+        layer, peak = self.scene.layers[i], self.scene.peak
         look = look_of(self.scene, layer, state)
         values = self.values(i, axes, state)
-        thin = _thinned(values, pixels_of(self.scene, axes, values.shape))
-        picture = draw_values(thin, look.component, look.window, look.colours, self.scene.peak)
-        bad = int(values.size - np.count_nonzero(np.isfinite(values)))
-        note = f"{bad} values are NaN or Inf: green" if bad else ""
         title = self._title(layer, axes, state)
-        return self._finished(picture, axes, values.shape, state, title, note)
 
-    def error(self, i: int, axes: tuple[int, int], state: State) -> Panel | None:
-        """Picture of |layer - reference| times `error_scale`; None where their shapes differ."""
+        def draw() -> Panel:
+            thin = _thinned(values, pixels_of(self.scene, axes, values.shape))
+            picture = draw_values(thin, look.component, look.window, look.colours, peak)
+            bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+            note = f"{bad} values are NaN or Inf: green" if bad else ""
+            return self._finished(picture, axes, values.shape, state, title, note)
+
+        return draw
+
+    def _error(self, i: int, axes: tuple[int, int], state: State) -> Plan | None:
+        """Draws |layer - reference| times `error_scale`; None where their shapes differ."""
         scene = self.scene
         assert scene.reference is not None
         truth, x = (self.values(j, axes, state) for j in (scene.reference, i))
+        top = error_top(scene, state) / state.error_scale
         if truth.shape != x.shape:
             return None
-        kind = np.result_type(truth, x, np.float32)
-        error = np.abs(np.subtract(x, truth, dtype=kind))
-        picture = draw_values(
-            error * state.error_scale, "magnitude", (0.0, error_top(scene, state)), ERROR
-        )
-        size = float(np.linalg.norm(truth))
-        score = f", NRMSE {float(np.linalg.norm(error)) / size:.3g} here" if size > 0 else ""
-        title = f"|error of {scene.layers[i].title}| × {state.error_scale:g}{score}"
-        return self._finished(picture, axes, x.shape, state, title)
+
+        def draw() -> Panel:
+            error = np.abs(np.subtract(x, truth, dtype=np.result_type(truth, x, np.float32)))
+            picture = draw_values(error, "magnitude", (0.0, top), ERROR)
+            size = float(np.linalg.norm(truth))
+            score = f", NRMSE {float(np.linalg.norm(error)) / size:.3g} here" if size > 0 else ""
+            title = f"|error of {scene.layers[i].title}| × {state.error_scale:g}{score}"
+            return self._finished(picture, axes, x.shape, state, title)
+
+        return draw
 
     def values(self, i: int, axes: tuple[int, int], state: State) -> np.ndarray:
         """Values of a layer in a plane, or the largest magnitudes along its depth."""
@@ -137,6 +153,6 @@ def _thinned(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return nearest(x, min(size[0], x.shape[0]), min(size[1], x.shape[1]))
 
 
-def _wrapped(panels: list[Panel]) -> list[list[Panel]]:
-    columns = max(1, columns_of(len(panels)))
-    return [panels[i : i + columns] for i in range(0, len(panels), columns)]
+def _wrapped(plans: list[Plan]) -> list[list[Plan]]:
+    columns = max(1, columns_of(len(plans)))
+    return [plans[i : i + columns] for i in range(0, len(plans), columns)]

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reconic.io import read_cfl
+from reconic.view.given import mapped
+from reconic.view.ismrmrd import is_raw, open_raw
 from reconic.view.lazy import Lazy
+from reconic.view.opened import NotShown, Opened
+from reconic.view.stored import Stored
 
-__all__ = ["Opened", "open_array"]
+__all__ = ["open_array"]
 
 _PARTS = ("real", "imag")  # of complex values, as ISMRMRD and MATLAB store them
-
-
-@dataclass(frozen=True)
-class Opened:
-    """An array in a file.
-
-    Attributes:
-        array: What `view.volume` takes.
-        spacing: Size of a voxel along each of the last axes, in mm; None where it is not known.
-    """
-
-    array: Any
-    spacing: tuple[float, ...] | None = None
 
 
 def open_array(path: str | Path, key: str | None = None) -> Opened:
@@ -35,13 +25,14 @@ def open_array(path: str | Path, key: str | None = None) -> Opened:
 
     Args:
         path: .npy, .npz, .h5, .hdf5 or .mat (v7.3), .cfl or .hdr, .nii or .nii.gz, .tif or .tiff,
-            or a .zarr folder.
+            or a .zarr folder. An .h5 file may hold raw data of ISMRMRD.
         key: Which data set of a file that holds several, such as "dataset/image_0/data".
 
     Raises:
         FileNotFoundError: If there is no such file.
         KeyError: If there is no data set, none named `key`, or several and no key; lists them.
-        ValueError: If the ending is unknown, or the file cannot be read, as one that is cut short.
+        ValueError: If the ending is unknown, or the file cannot be read, as one that is cut short,
+            or holds no readouts of an image.
     """
     path = Path(path)
     if not path.exists():
@@ -54,7 +45,7 @@ def open_array(path: str | Path, key: str | None = None) -> Opened:
         )
     try:
         return _OPEN[ending](path, key)
-    except (KeyError, ImportError, FileNotFoundError):
+    except (KeyError, ImportError, FileNotFoundError, NotShown):
         raise
     except Exception as error:  # each library has its own for a file that is not whole
         raise ValueError(
@@ -80,14 +71,22 @@ def _hdf5(path: Path, key: str | None) -> Opened:
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.ndim:
-            if item.dtype.names == _PARTS:
+            if is_raw(item.dtype):
+                found[name] = f"{item.shape} readouts"
+            elif item.dtype.names == _PARTS:
                 found[name] = f"{item.shape} complex"
             elif item.dtype.kind in "biufc":
                 found[name] = f"{item.shape} {item.dtype}"
 
     file.visititems(visit)
-    data: Any = file[_chosen(path, key, found)]
-    return Opened(_Paired(data) if data.dtype.names else data)
+    name = _chosen(path, key, found)
+    data: Any = file[name]
+    if is_raw(data.dtype):
+        xml: Any = file.get(f"{name.rpartition('/')[0]}/xml")
+        return open_raw(data, b"" if xml is None else np.ravel(xml[()])[0])
+    if not data.dtype.names:
+        return Opened(data)
+    return Opened(Stored(_Paired(mapped(data)), data.chunks))
 
 
 class _Paired:
@@ -126,7 +125,7 @@ def _nifti(path: Path, key: str | None) -> Opened:  # noqa: ARG001
 
     image: Any = nibabel.load(path)
     zooms = tuple(float(z) for z in image.header.get_zooms()[:3])
-    return Opened(_Reversed(image.dataobj), zooms[::-1])
+    return Opened(Stored(_Reversed(image.dataobj)), zooms[::-1])
 
 
 def _tiff(path: Path, key: str | None) -> Opened:  # noqa: ARG001

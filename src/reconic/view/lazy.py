@@ -9,7 +9,7 @@ import numpy as np
 
 from reconic._array import is_array, is_torch_array, to_numpy
 
-__all__ = ["Centred", "Lazy", "Lead", "Part", "host", "lazy"]
+__all__ = ["Centred", "Lazy", "Lead", "Part", "host"]
 
 
 @runtime_checkable
@@ -77,23 +77,6 @@ class Centred:
             if a in kept:
                 x = np.fft.fftshift(x, kept.index(a))
         return x[tuple(key[a] if a in self._axes else slice(None) for a in kept)]
-
-
-def lazy(array: Any, where: str, name: str) -> Lazy:
-    """`array`, or one made of it where it is none yet, as of nested lists.
-
-    Raises:
-        ValueError: If lists are of unequal lengths.
-    """
-    if isinstance(array, Lazy):
-        return array
-    try:
-        return np.asarray(array)
-    except ValueError as error:
-        raise ValueError(
-            f"{where}: `{name}` must be an array, got nested lists of unequal lengths. Pass them "
-            "one by one."
-        ) from error
 
 
 def host(x: Any) -> np.ndarray:

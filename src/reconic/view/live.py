@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from reconic.view.figures import Curve, history_figure
-from reconic.view.run_viewer import image_tag, picture, png_of
+from reconic.view.curves import draw_curves
+from reconic.view.figures import Curve
+from reconic.view.run_viewer import image_tag, picture
 
 __all__ = ["Live", "in_notebook"]
 
 _PERIOD = 0.5  # seconds between two redraws, at least
-_SHARE = 4  # redraws wait this many times as long as the last one took, so that steps go on
+_SHARE = 40  # redraws wait this many times as long as the last one took: 2.5 % of the time
 _STYLE = """<style>.rc-live{display:flex;gap:8px;align-items:flex-start;flex-wrap:wrap}
 .rc-live figure{margin:0}.rc-live img{height:300px;image-rendering:pixelated}
 .rc-live figure:first-child img{image-rendering:auto}</style>"""
@@ -52,7 +53,7 @@ class Live:
         """Redraw soon.
 
         Args:
-            curves: As `history_figure` takes them; not to be changed afterwards.
+            curves: As `draw_curves` takes them; not to be changed afterwards.
             images: By title, two axes or more; of leading ones the middle is shown.
         """
         self.wait()
@@ -73,7 +74,7 @@ class Live:
 
     def _draw(self, curves: Mapping[str, Curve], images: Mapping[str, np.ndarray]) -> None:
         began = time.monotonic()
-        tags = [image_tag(png_of(history_figure(curves)), "")]
+        tags = [image_tag(draw_curves(curves).encode(), "", "svg+xml")]
         tags += [image_tag(picture(x), name) for name, x in images.items() if x.ndim >= 2]
         self._handle.update(self._html(f"{_STYLE}<div class=rc-live>{''.join(tags)}</div>"))
         end = time.monotonic()

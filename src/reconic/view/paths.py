@@ -77,6 +77,14 @@ class Paths:
         np.add.at(grid, self._cells(flat[np.isfinite(flat).all(-1)]), 1)
         return grid
 
+    def largest(self, values: np.ndarray) -> np.ndarray:
+        """Largest of the values (path, sample) in each cell, 0 where there is none; (n,) * ndim."""
+        flat = self.points.reshape(-1, self.ndim)
+        kept = np.isfinite(flat).all(-1)
+        grid = np.zeros((self.n,) * self.ndim, np.float32)
+        np.maximum.at(grid, self._cells(flat[kept]), np.ravel(values)[kept])
+        return grid
+
     def _joined(self) -> np.ndarray:
         """Points so close along each path that it has no gap on the grid."""
         steps = np.diff(self.points, axis=1)

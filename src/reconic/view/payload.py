@@ -21,7 +21,7 @@ _QUANTILES = 1001  # so that 99.8 % is one of them
 _SORTED = 200_000  # values of a layer that quantiles are taken of
 _MODULES = (
     *("dom", "values", "planes", "gestures", "panel", "plots", "controls", "side", "stage"),
-    "viewer",
+    *("state", "actions", "viewer"),
 )
 
 

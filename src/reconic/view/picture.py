@@ -90,7 +90,8 @@ def draw_values(
     with np.errstate(invalid="ignore"):
         hue = np.angle(x) * np.float32(255 / (2 * np.pi)) + np.float32(128)
     hue[bad], place[bad] = 0, 0
-    rgb = _dimmed(name)[hue.astype(np.uint8), place]
+    entry = hue.astype(np.uint8).astype(np.uint16) * np.uint16(LEVELS) + place
+    rgb = _dimmed(name).take(entry, axis=0)
     rgb[bad] = _MARKS[0]
     return Picture(rgb)
 
@@ -142,24 +143,29 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+@functools.cache
 def _palette(name: str) -> np.ndarray:
-    """A colour map thinned to `LEVELS`, and the colours of marks."""
+    """A colour map thinned to `LEVELS`, and the colours of marks; not to be written to."""
     kept = np.round(np.linspace(0, 255, LEVELS)).astype(int)
-    return np.concatenate([table(name)[kept], _MARKS])
+    found = np.concatenate([table(name)[kept], _MARKS])
+    found.flags.writeable = False
+    return found
 
 
 @functools.cache
 def _dimmed(name: str) -> np.ndarray:
-    """A colour map (256, LEVELS, 3) from dark to bright."""
+    """A colour map from dark to bright: (256 * LEVELS, 3), the levels of the first colour first."""
     brightness = np.linspace(0, 1, LEVELS)[:, None]
-    return np.round(table(name)[:, None] * brightness).astype(np.uint8)
+    return np.round(table(name)[:, None] * brightness).astype(np.uint8).reshape(-1, 3)
 
 
 def _places(x: np.ndarray, window: tuple[float, float], bad: np.ndarray) -> np.ndarray:
     """Values of a window as places 0 … LEVELS - 1 in a palette, cut beyond; `bad` ones as BAD."""
     low, high = window
     with np.errstate(invalid="ignore", over="ignore"):
-        scaled = (x - low) * ((LEVELS - 1) / max(high - low, _NARROWEST))
+        scaled = x - low
+        scaled *= (LEVELS - 1) / max(high - low, _NARROWEST)
     np.clip(scaled, 0, LEVELS - 1, out=scaled)
     scaled[bad] = BAD
-    return (scaled + 0.5).astype(np.uint8)
+    scaled += 0.5
+    return scaled.astype(np.uint8)

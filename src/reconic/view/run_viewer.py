@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from reconic.io.atomic import atomic_path
 from reconic.view.figures import Curve, histories_figure, save_figure
 from reconic.view.figures.style import middle
 from reconic.view.panels import to_grey
+from reconic.view.picture import png_bytes
 from reconic.view.run_files import RunFiles, read_run
 
-__all__ = ["RunViewer", "image_tag", "picture", "png_of", "run"]
+__all__ = ["RunViewer", "image_tag", "picture", "run"]
 
 _HIDDEN = ("white", "time", "epoch")  # groups of tags that are bookkeeping
 _STYLE = """.rc-run{font:14px/1.5 system-ui,sans-serif;color:#222;background:#fff;max-width:75rem;
@@ -93,7 +93,7 @@ class RunViewer:
         parts = [f"<h2>{html.escape(self.title)}</h2>"]
         parts += [f"<div class=note>{html.escape(note)}</div>" for note in files.notes]
         figure = self._figure()
-        parts += [] if figure is None else [image_tag(png_of(figure), "")]
+        parts += [] if figure is None else [image_tag(_png_of(figure), "")]
         for name, series in files.images.items():
             step, image = series[-1]
             parts.append(image_tag(picture(image), f"{name}, step {step}"))
@@ -111,22 +111,19 @@ class RunViewer:
 def picture(image: np.ndarray) -> bytes:
     """PNG of the magnitude of the middle plane; what is not finite is black."""
     plane = np.asarray(middle(image))
-    plane = np.where(np.isfinite(plane), plane, 0)
-    buffer = io.BytesIO()
-    Image.fromarray(to_grey(plane)).save(buffer, "png")
-    return buffer.getvalue()
+    return png_bytes(to_grey(np.where(np.isfinite(plane), plane, 0)))
 
 
-def png_of(figure: Figure) -> bytes:
+def _png_of(figure: Figure) -> bytes:
     """PNG of a figure, at the resolution of a screen."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
     return buffer.getvalue()
 
 
-def image_tag(png: bytes, caption: str) -> str:
-    """A picture inside HTML, with its caption."""
-    text = base64.b64encode(png).decode()
+def image_tag(data: bytes, caption: str, kind: str = "png") -> str:
+    """A picture inside HTML, with its caption; `kind` is "png" or "svg+xml"."""
+    text = base64.b64encode(data).decode()
     name = html.escape(caption)
     words = f"<figcaption>{name}</figcaption>" if name else ""
-    return f'<figure><img src="data:image/png;base64,{text}" alt="{name}">{words}</figure>'
+    return f'<figure><img src="data:image/{kind};base64,{text}" alt="{name}">{words}</figure>'

@@ -10,7 +10,7 @@ import numpy as np
 
 from reconic.view.source import Source
 
-__all__ = ["COMPONENTS", "Component", "Layer", "Layout", "Scene", "component_of"]
+__all__ = ["COMPONENTS", "DECIBELS", "Component", "Layer", "Layout", "Scene", "component_of"]
 
 Component = Literal["magnitude", "phase", "real", "imaginary", "log", "complex"]
 Layout = Literal["panels", "planes"]

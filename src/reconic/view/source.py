@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from reconic._array import array_namespace, is_array
-from reconic.view.lazy import Lead, host, lazy
+from reconic.view.given import lazy
+from reconic.view.lazy import Lead, host
 
 __all__ = ["Source"]
 

@@ -14,10 +14,11 @@ from reconic.view.save import save_scene
 from reconic.view.scene import Scene
 from reconic.view.sheet import draw_sheet
 from reconic.view.state import State
-from reconic.view.widget import browser_widget, has_browser_widget
+from reconic.view.widget import has_browser_widget
 
 __all__ = ["Viewer"]
 
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 _NO_WIDGETS = 'For sliders `pip install "reconic[notebook]"` and restart the kernel.'
 
 
@@ -81,13 +82,18 @@ class Viewer:
         """All pictures at first, as the bytes of a PNG file."""
         return png_bytes(draw_sheet(Artist(self.scene), State.first(self.scene)))
 
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        """A widget where there are widgets, and a picture for where no kernel runs."""
+    def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A widget where there are widgets, and a picture for where no kernel runs; metadata."""
         bundle: dict[str, Any] = {"image/png": self.png(), "text/plain": repr(self)}
         if importlib.util.find_spec("ipywidgets") is None:
-            return {**bundle, "text/plain": f"{self!r} {_NO_WIDGETS}", "text/html": self._static()}
-        widget = browser_widget(self.scene) if has_browser_widget() else self.widget()
-        return {**bundle, "application/vnd.jupyter.widget-view+json": widget.get_view_spec()}
+            text = {"text/plain": f"{self!r} {_NO_WIDGETS}", "text/html": self._static()}
+            return {**bundle, **text}, {}
+        if not has_browser_widget():
+            return {**bundle, _WIDGET: self.widget().get_view_spec()}, {}
+        from reconic.view.guarded import Guarded
+
+        guarded = Guarded(self.scene)
+        return {**bundle, _WIDGET: guarded.get_view_spec()}, guarded.metadata
 
     def _static(self) -> str:
         """The picture and what to install, as HTML: of several forms a notebook shows one."""

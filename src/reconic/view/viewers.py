@@ -11,10 +11,11 @@ import numpy as np
 
 from reconic.view.axes import Axes, named_axes
 from reconic.view.build import make_viewer
-from reconic.view.colours import ERROR, ORDER
-from reconic.view.lazy import Centred, Part, lazy
+from reconic.view.colours import ERROR, GREY, ORDER
+from reconic.view.given import lazy
+from reconic.view.lazy import Centred, Part, host
 from reconic.view.paths import Acquired, Paths
-from reconic.view.scene import Component, Layer, Layout
+from reconic.view.scene import DECIBELS, Component, Layer, Layout, component_of
 from reconic.view.source import Source
 from reconic.view.viewer import Viewer
 
@@ -293,7 +294,7 @@ def maps(
     )
 
 
-def trajectory(traj: Any, *, n: int | None = None) -> Viewer:
+def trajectory(traj: Any, *, data: Any = None, n: int | None = None) -> Viewer:
     """Look at a trajectory in k-space: its order by colour, as it is acquired, and its density.
 
     In 3-D both are seen from three sides, as maximum projections.
@@ -301,11 +302,14 @@ def trajectory(traj: Any, *, n: int | None = None) -> Viewer:
     Args:
         traj: Samples ([frames,] [spoke, readout,] ndim) in rad/voxel, ndim 2 or 3, ordered (y, x)
             or (z, y, x). Samples of a readout are joined by lines.
+        data: Values at the samples, ([frames,] [spoke, readout]); the largest magnitude in each
+            cell is shown, in dB of the largest of all. None shows none.
         n: Cells along each axis of the picture, from -π to π; None takes 256 in 2-D, 96 in 3-D.
 
     Raises:
         TypeError: If `traj` is not real.
-        ValueError: If it has no samples, or its last axis is not 2 or 3 long.
+        ValueError: If it has no samples, its last axis is not 2 or 3 long, or there are not as many
+            `data`.
     """
     paths = Paths.of(traj, n)
     names = ("kz", "ky", "kx")[-paths.ndim :]
@@ -318,6 +322,8 @@ def trajectory(traj: Any, *, n: int | None = None) -> Viewer:
         Layer("Order of acquisition", Source(order), ORDER, (0.0, float(len(paths.points)))),
         Layer("Samples in a cell", Source(density).lead(len(names)), ERROR, (0.0, most)),
     ]
+    if data is not None:
+        layers.append(_samples(paths, data, len(names)))
     found = _in_kspace(named_axes("trajectory", layers[0].source.shape, names))
     return make_viewer(
         layers,
@@ -329,6 +335,21 @@ def trajectory(traj: Any, *, n: int | None = None) -> Viewer:
         projection=found.volume is not None,
         notes=paths.notes,
     )
+
+
+def _samples(paths: Paths, data: Any, ndim: int) -> Layer:
+    """Magnitudes of samples at their places, in dB."""
+    values = np.abs(host(data))
+    if values.size != paths.points[..., 0].size:
+        raise ValueError(
+            f"trajectory: `data` must be a value for each of {paths.points[..., 0].size} samples, "
+            f"got shape {values.shape}. Combine coils first."
+        )
+    grid = paths.largest(values)
+    decibels = component_of(grid, "log", float(np.max(grid)) or 1.0)
+    source = Source(np.maximum(decibels + DECIBELS, 0).astype(np.float32)).lead(ndim)
+    title = f"Data in dB above -{DECIBELS:g}"  # positive, as projections are of magnitudes
+    return Layer(title, source, GREY, (0.0, DECIBELS), "real")
 
 
 def _layout(source: Source, axes: Axes, orthogonal: bool | None) -> Layout:

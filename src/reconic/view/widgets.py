@@ -17,6 +17,7 @@ from reconic.view.look import look_of
 from reconic.view.profile import draw_profile
 from reconic.view.scene import Scene, component_of
 from reconic.view.state import State
+from reconic.view.threads import together
 
 __all__ = ["Front"]
 
@@ -113,11 +114,12 @@ class Front(ipywidgets.VBox):
         rows = self._artist.panels(self.shows)
         if [len(row) for row in rows] != [len(row) for row in self.images]:
             self._arrange(rows)
+        packed = iter(together([panel.picture.png for row in rows for panel in row]))
         for row, images, titles in zip(rows, self.images, self._titles, strict=True):
             for panel, image, title in zip(row, images, titles, strict=True):
                 note = f" <b>{html.escape(panel.note)}</b>" if panel.note else ""
                 title.value = f"{html.escape(panel.title)}{note}"
-                image.value, image.layout.width = panel.picture.png(), f"{panel.width}px"
+                image.value, image.layout.width = next(packed), f"{panel.width}px"
         self._bars.value = "".join(map(_bar, bars(self.scene, self.shows)))
         self._draw_curves()
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from reconic.view.figures.style import PLOTS, new_figure, save_figure
 
-__all__ = ["Curve", "histories_figure", "history_figure"]
+__all__ = ["Curve", "histories_figure", "history_figure", "logarithmic"]
 
 _COLUMNS = 3
 
@@ -44,7 +44,7 @@ def history_figure(
         raise ValueError("history_figure: `curves` must have a curve, got none. Add one by name.")
     with matplotlib.rc_context(PLOTS):
         figure = new_figure(5, 3.2, "constrained")
-        _draw(figure.add_subplot(), curves, _logarithmic(curves))
+        _draw(figure.add_subplot(), curves, logarithmic(curves))
         figure.axes[0].set(xlabel=over, ylabel=value)
     if path is not None:
         save_figure(figure, path)
@@ -71,7 +71,7 @@ def histories_figure(groups: Mapping[str, Mapping[str, Curve]], over: str = "ste
         figure = new_figure(3.6 * n_columns, 2.4 * n_rows, "constrained")
         for i, (name, curves) in enumerate(groups.items(), start=1):
             axes = figure.add_subplot(n_rows, n_columns, i)
-            _draw(axes, curves, _logarithmic(curves, span=50))
+            _draw(axes, curves, logarithmic(curves, span=50))
             axes.set_title(name)
             axes.set_xlabel(over if i > len(groups) - n_columns else "")
     return figure
@@ -88,7 +88,7 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], logarithmic: bool) -> None:
         axes.legend(fontsize=7)
 
 
-def _logarithmic(curves: Mapping[str, Curve], span: float = 0) -> bool:
+def logarithmic(curves: Mapping[str, Curve], span: float = 0) -> bool:
     """Whether no value is below 0, and the largest is above 0 and `span` times the smallest."""
     found = np.concatenate([np.asarray(y, np.float64) for _, y in curves.values()])
     found = found[np.isfinite(found)]
