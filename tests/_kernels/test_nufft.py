@@ -134,6 +134,26 @@ def test_torch_derivatives_of_first_and_second_order(rng, normal):
         assert torch.autograd.gradcheck(f, (a, one[1]))  # gradients of what is shared are summed
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own jvp uses it
+def test_torch_trajectories_of_double_precision_leave_single_images_single(rng, normal):
+    torch = pytest.importorskip("torch")
+    x, y, traj = on(torch.zeros(1), normal(1, 6, 5), normal(1, 7), trajectory(rng, 7, 2))
+    for f, a in ((nufft, x), (lambda y, k: nufft_adjoint(y, k, (6, 5)), y)):
+        single = a.to(torch.complex64)
+        out, slope = torch.func.jvp(lambda k, f=f, v=single: f(v, k), (traj,), (traj,))
+        assert out.dtype == slope.dtype == torch.complex64
+        want = torch.func.jvp(lambda k, f=f, v=a: f(v, k), (traj,), (traj,))[1]
+        assert error(slope, want.numpy()) < 1e-4  # asked for: 1e-5
+
+
+def test_a_torch_trajectory_may_be_a_negative_view(rng, normal):
+    torch = pytest.importorskip("torch")
+    x, half = on(torch.zeros(1), normal(1, 6, 5), normal(7, 2))
+    traj = half.conj().imag  # as a complex trajectory's conjugate gives it
+    assert traj.is_neg()
+    assert error(nufft(x, traj), exact_nufft(x.numpy(), -half.imag.numpy())) < 1e-5
+
+
 def vmap_of(like):
     if type(like).__module__ == "torch":
         from torch.func import vmap
@@ -273,6 +293,9 @@ def test_plans_are_reused_by_both_directions_and_equal_trajectories(rng, normal)
     assert len(cache) == 1
     nufft(normal(3, 6, 5), traj)  # another number of arrays is another plan
     assert len(cache) == 2
+    x = normal(2, 5, 6)  # and so is another shape
+    assert error(nufft(x, traj), exact_nufft(x, traj)) < 1e-5
+    assert len(cache) == 3
 
 
 def test_a_trajectory_changed_in_place_is_seen(rng, normal):

@@ -265,7 +265,7 @@ def test_cartesian_settings_say_nothing_of_trajectories(tmp_path):
         assert not {"trajectory", "spokes"} & set(json.loads(file.attrs["settings"]))
 
 
-@pytest.mark.parametrize("trajectory", ["radial", "radial-linear", "spiral", "rosette"])
+@pytest.mark.parametrize("trajectory", ["radial", "radial-linear", "spiral", "rosette", "epi"])
 def test_samples_are_those_of_the_trajectory_with_noise(tmp_path, trajectory):
     settings = {**SMALL, "trajectory": trajectory, "spokes": 7, "n_train": 0, "n_val": 0}
     data = _read(make_dataset(tmp_path, **settings)["test"])
@@ -284,7 +284,7 @@ def test_samples_are_those_of_the_trajectory_with_noise(tmp_path, trajectory):
             float(data["noise_std"][i]) ** 2, rel=5 * noise.size**-0.5
         )
     assert (data["dcf"] > 0).all()
-    assert not np.allclose(data["traj"][0], data["traj"][1])  # another first angle
+    assert not np.allclose(data["traj"][0], data["traj"][1])  # another first angle, or line
 
 
 def test_number_of_processes_does_not_matter_with_trajectories(tmp_path):

@@ -44,6 +44,16 @@ def test_preconditions_by_the_mean_of_the_periodic_diagonals(normal, rng, dense,
     np.testing.assert_allclose(dense(A.preconditioner(lam)), want, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(3, 4, 3), (4, 3, 2)])
+def test_weights_of_partitions_are_seen(normal, rng, dense, shape):
+    maps, w = normal(2, *shape), rng.random((shape[0], 12))
+    traj = rng.uniform(-np.pi, np.pi, (12, 2))
+    A = NonCartesianMRI(maps, traj, w, n_space=3, partitions=True, tol=1e-12)
+    n = np.prod(shape)
+    want = np.linalg.inv(circulant_of_means(dense(A.N), shape) + 0.3 * np.eye(n))
+    np.testing.assert_allclose(dense(A.preconditioner(0.3)), want, atol=1e-9)
+
+
 def test_frames_have_preconditioners_of_their_own(normal, rng):
     maps, traj, x = normal(3, 1, 6, 5), rng.uniform(-3, 3, (4, 15, 2)), normal(4, 6, 5)
     got = NonCartesianMRI(maps, traj, n_frame_axes=1).preconditioner(0.1)(x)

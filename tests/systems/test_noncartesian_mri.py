@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-import reconic.systems.noncartesian_mri as module
+import reconic.systems.noncartesian_kernel as module
 from reconic._array import from_numpy, to_numpy
 from reconic.operator import Weighted
 from reconic.systems import CartesianMRI, NonCartesianMRI
@@ -56,6 +56,15 @@ def test_frames_and_sets(normal, spokes):
         flat = traj[t].reshape(-1, 2)
         want = sum(samples(maps[s, :, 0], flat, x[s, t]) for s in range(2))
         np.testing.assert_allclose(A(x)[:, t], want.reshape(3, 5, 7), atol=1e-10)
+
+
+@pytest.mark.parametrize("way", ["__call__", "normal", "adjoint"])
+def test_an_empty_batch_is_one_of_nothing(like, normal, spokes, way):
+    maps, traj = normal(2, 6, 5), spokes(20, 2)
+    A = NonCartesianMRI(from_numpy(maps, like), from_numpy(traj, like))
+    data = from_numpy(normal(0, *(A.out_shape if way == "adjoint" else A.in_shape)), like)
+    wanted = A.out_shape if way == "__call__" else A.in_shape
+    assert getattr(A, way)(data).shape == (0, *wanted)
 
 
 def test_each_sample_has_its_own_maps_and_trajectory(normal, spokes):
@@ -112,12 +121,34 @@ def test_masked_folds_what_coils_share_into_the_weights(normal, spokes, rng):
         np.testing.assert_allclose(C.weigh(y), other * A.weigh(y), atol=1e-12)
 
 
-def test_partitions_may_be_left_out(normal, spokes):
-    A = NonCartesianMRI(normal(2, 4, 6, 5), spokes(9, 2), n_space=3, tol=EXACT)
-    x, w = normal(4, 6, 5), np.array([1.0, 0, 1, 1])[:, None]
-    B = A.masked(w[None])
-    np.testing.assert_allclose(B(x), w * A(x), atol=1e-12)
-    np.testing.assert_allclose(B.N(x), A.adjoint(w * A(x)), atol=1e-9)
+@pytest.mark.parametrize("shape", [(4, 6, 5), (3, 7, 6)])
+def test_partitions_are_weighted_each_for_itself(like, normal, spokes, rng, shape):
+    """Of a stack of stars: some spokes of some partitions are left out."""
+    maps, x, y, w = normal(2, *shape), normal(*shape), normal(2, shape[0], 4, 5), rng.random(4)
+    A = NonCartesianMRI(maps, spokes(4, 5, 2), w[:, None], 3, n_sample_axes=2, tol=EXACT)
+    mask = (rng.random((shape[0], 4, 1)) > 0.4) * 2.0
+    want = mask * A(x)
+    back = A.adjoint(mask * want)
+    B = A.map(lambda a: from_numpy(a, like)).masked(from_numpy(mask[None], like))
+    assert isinstance(B, NonCartesianMRI)
+    assert B.partitions
+    x, y = from_numpy(x, like), from_numpy(y, like)
+    np.testing.assert_allclose(to_numpy(B(x)), want, atol=1e-12)
+    np.testing.assert_allclose(to_numpy(B.N(x)), back, atol=1e-9)  # by one kernel per partition
+    np.testing.assert_array_equal(to_numpy(B.sampling(y) > 0)[0, ..., 0], mask[..., 0] > 0)
+    ones = from_numpy(np.ones((1, 1, 1, 1)), like)
+    np.testing.assert_allclose(to_numpy(B.masked(ones).N(x)), back, atol=1e-9)
+
+
+def test_weights_of_partitions_with_frames_sets_and_batch(normal, spokes, rng):
+    traj, w = spokes(3, 5, 2), rng.random((2, 3, 4, 5))
+    A = NonCartesianMRI(normal(2, 2, 3, 1, 4, 6, 5), traj, w, 3, 1, 1, True, True, EXACT)
+    x = normal(2, *A.in_shape)
+    assert A(x).shape == (2, *A.out_shape)
+    np.testing.assert_allclose(A.N(x), A.adjoint(A(x)), atol=1e-9)
+    for i in range(2):
+        one = A.replace(maps=A.maps[i], dcf=w[i])
+        np.testing.assert_allclose(A.N(x)[i], one.N(x[i]), atol=1e-9)
 
 
 def test_no_slope_where_the_weight_is_zero(normal, spokes):
@@ -260,8 +291,16 @@ def test_torch_vmap_over_systems(normal, spokes):
         ({"maps": np.ones((2, 3, 6, 5), complex), "traj": np.ones((4, 20, 2)), "n_frame_axes": 1},
          ValueError, r"`traj` must have the frames of the maps, \(3,\).*got \(4,\)"),
         ({"dcf": np.ones(19)}, ValueError, r"`dcf` must have shape \(\*batch, 20,\).*got \(19,\)"),
+        ({"maps": np.ones((2, 1, 6, 5), complex), "traj": np.ones((1, 20, 2)), "n_frame_axes": 1,
+          "dcf": np.ones((4, 20))}, ValueError, r"`dcf` .*\(\*batch, 1, 20\).*got \(4, 20\)"),
+        ({"traj": np.ones((0, 2))}, ValueError, r"`traj` must hold samples, got shape \(0, 2\)"),
+        ({"maps": np.ones((2, 3, 6, 5), complex), "n_space": 3, "dcf": np.ones((3, 19))},
+         ValueError, r"`dcf` .*got \(3, 19\). `partitions=True` takes"),
+        ({"maps": np.ones((2, 3, 6, 5), complex), "n_space": 3, "dcf": np.ones((4, 20)),
+          "partitions": True}, ValueError, r"`dcf` .*\(\*batch, 3, 20\).*got \(4, 20\)"),
         ({"dcf": -np.ones(20)}, ValueError, r"`dcf` must not be negative.*got -1"),
-        ({"dcf": np.full(20, np.nan)}, ValueError, r"`dcf` must not be negative or NaN, got nan"),
+        ({"dcf": np.full(20, np.nan)}, ValueError, r"`dcf` .* or NaN, got nan"),
+        ({"dcf": np.full(20, np.inf)}, ValueError, r"`dcf` must not be .*got inf"),
         ({"traj": np.full((20, 2), np.nan)}, ValueError, r"`traj` must be finite"),
     ],
 )  # fmt: skip

@@ -42,6 +42,22 @@ def test_is_explicit_frames_of_the_basis(normal, rng, like, kind, n_space, sets)
     )
 
 
+@pytest.mark.parametrize("n_space", [2, 3])
+def test_a_mask_becomes_weights_of_the_kernel(normal, rng, n_space):
+    """That of a stack of stars may depend on the partition."""
+    shape = (6, 5) if n_space == 2 else (3, 6, 5)
+    maps, traj = normal(2, *shape), rng.uniform(-np.pi, np.pi, (7, 9, 2))
+    one = NonCartesianMRI(maps, traj, rng.random((7, 9)), n_space, 0, 2, tol=EXACT)
+    A = SubspaceMRI(one, normal(2, 7, 1))
+    mask, x = (rng.random((1, *shape[:-2], 7, 1)) > 0.5) * 2.0, normal(*A.in_shape)
+    B = A.masked(mask)
+    assert isinstance(B, SubspaceMRI)
+    np.testing.assert_allclose(B(x), mask * A(x), atol=1e-10)
+    np.testing.assert_allclose(B.N(x), A.adjoint(mask**2 * A(x)), atol=1e-9)
+    each = np.ones((2, *shape[:-2], 1, 1))  # coils of their own weights have no such kernel
+    assert not isinstance(A.masked(each), SubspaceMRI)
+
+
 def test_gradient_by_the_basis(normal, rng):
     """Against central differences of a step of 1e-5, right to about 1e-9."""
     torch = pytest.importorskip("torch")

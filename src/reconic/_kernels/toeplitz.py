@@ -19,16 +19,13 @@ References:
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import numpy as np
-
-from reconic._array import Array, array_namespace, eps, from_numpy, is_jax_array, is_torch_array
+from reconic._array import Array, array_namespace, is_jax_array
 from reconic._kernels.nufft import nufft_adjoint
+from reconic._kernels.parity import phases_of, waves_of
 from reconic._kernels.sense import coils_per_block, in_place_is_safe, sense_normal
 
 __all__ = ["toeplitz_kernel", "toeplitz_normal"]
@@ -64,7 +61,13 @@ def toeplitz_kernel(
 
 
 def toeplitz_normal(
-    x: Array, maps: Array, kernel: Array, n_core: int, sets: bool, subspace: bool = False
+    x: Array,
+    maps: Array,
+    kernel: Array,
+    n_core: int,
+    sets: bool,
+    subspace: bool = False,
+    n_cartesian: int = 0,
 ) -> Array:
     """Σ_c conj(S_c) T S_c x, with T the Toeplitz operator of `toeplitz_kernel`.
 
@@ -77,12 +80,16 @@ def toeplitz_normal(
         n_core: Number of frame and space axes.
         sets: Whether x and maps have a set axis.
         subspace: Whether the kernel mixes the k coefficients of a temporal basis.
+        n_cartesian: Number of Cartesian axes, before those of the trajectory, along which the
+            kernel varies: over their number of samples, zero frequency first.
 
     Returns:
         Array of the shape of x.
     """
+    if 0 in x.shape:  # an empty batch, which torch's FFT does not take
+        return x
     n_axes = kernel.shape[0].bit_length() - 1
-    axes, waves = tuple(range(-n_axes, 0)), _waves(x, n_axes)
+    axes, waves = tuple(range(-n_axes - n_cartesian, 0)), waves_of(x, n_axes)
     if subspace:
         return _plain(_mixed_normal, x, maps, kernel, waves, axes, n_core, sets)
     if is_jax_array(x) and _on_cpu():
@@ -134,7 +141,7 @@ def _jax_by_coil(
     import jax
 
     coil, fft = maps.ndim - n_core - 1, jax.numpy.fft.fftn
-    phases, total = _phases(waves), 0
+    phases, total = phases_of(waves), 0
     for c in range(maps.shape[coil]):
         part = jax.lax.index_in_dim(maps, c, coil, keepdims=False)
         image = (part * x).sum(-n_core - 1) if sets else part * x
@@ -146,12 +153,6 @@ def _jax_by_coil(
         back = jax.numpy.expand_dims(back, -n_core - 1) if sets else back
         x, total = jax.lax.optimization_barrier((x, total + part * back))
     return jax.numpy.conj(total)
-
-
-def _phases(waves: list[Array]) -> list[Array | float]:
-    """φ_p of all parities p, products of the waves; 1 for the first."""
-    parities = itertools.product((0, 1), repeat=len(waves))
-    return [math.prod(w for w, odd in zip(waves, p, strict=True) if odd) for p in parities]
 
 
 def _torch_by_blocks(
@@ -219,29 +220,3 @@ def _mixed_normal(
         k = xp.fft.ifftn(k, axes=axes, norm="forward")
         total = total + xp.conj(coil) * (xp.expand_dims(k, axis=-n_core - 1) if sets else k)
     return total
-
-
-def _waves(x: Array, n_axes: int) -> list[Array]:
-    """exp(-πi r / n) along each of the last axes of x, of which the φ_p are products."""
-    shape, double = tuple(x.shape[-n_axes:]), eps(x) < 1e-10
-    if is_torch_array(x):
-        return _waves_torch(shape, double, x.device)
-    waves = _waves_numpy(shape, double)
-    return waves if is_jax_array(x) else [from_numpy(w, x) for w in waves]
-
-
-@functools.lru_cache(maxsize=16)
-def _waves_numpy(shape: tuple[int, ...], double: bool) -> list[np.ndarray]:
-    kind, waves = np.complex128 if double else np.complex64, []
-    for d, n in enumerate(shape):
-        wave = np.exp(-1j * np.pi * np.arange(n) / n).astype(kind)
-        waves.append(wave.reshape(n, *(1,) * (len(shape) - 1 - d)))
-    return waves
-
-
-@functools.lru_cache(maxsize=16)
-def _waves_torch(shape: tuple[int, ...], double: bool, place: Any) -> list[Array]:
-    import torch
-
-    with torch.inference_mode(False):  # an inference tensor could not serve a later backward pass
-        return [torch.tensor(w, device=place) for w in _waves_numpy(shape, double)]

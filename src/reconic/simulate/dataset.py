@@ -51,7 +51,7 @@ class Recipe:
             contrast, scalp, texture and spots.
         seed: Seed of the whole data set.
         trajectory: ``"cartesian"``, or one of `SAMPLINGS`, to which accelerations are nothing.
-        spokes: Number of spokes, interleaves or petals of that trajectory.
+        spokes: Number of spokes, interleaves, petals or lines of that trajectory.
     """
 
     source: str = "mni152"
@@ -109,7 +109,9 @@ def make_dataset(
     noise: tuple[float, float] = (0.01, 0.05),
     test_acceleration: float = _TEST_ACCELERATION,
     test_noise: float = 0.03,
-    trajectory: Literal["cartesian", "radial", "radial-linear", "spiral", "rosette"] = "cartesian",
+    trajectory: Literal[
+        "cartesian", "radial", "radial-linear", "spiral", "rosette", "epi"
+    ] = "cartesian",
     spokes: int = 32,
     shards: int = 1,
     seed: int = 0,
@@ -148,9 +150,10 @@ def make_dataset(
         test_acceleration: Acceleration of the validation and test examples.
         test_noise: Standard deviation of their noise, relative to the brightest pixel.
         trajectory: Masks on a ``"cartesian"`` grid; or radial spokes in golden-angle order, linear
-            order, spirals of variable density, or rosettes, each turned by a random angle.
-        spokes: Number of spokes, interleaves or petals of every example; accelerations are of
-            masks alone.
+            order, spirals of variable density, or rosettes, each turned by a random angle; or
+            echo-planar lines, sampled on ramps too and shifted at random.
+        spokes: Number of spokes, interleaves, petals or lines of every example; accelerations are
+            of masks alone.
         shards: Number of files of the training examples; several are in the folder `train`. The
             examples are the same for any number.
         seed: The same seed gives the same files.

@@ -55,7 +55,7 @@ def random_example(
         plain: Fraction of the heads that show the volume as it is; the others get a random
             contrast, scalp, texture and spots.
         trajectory: ``"cartesian"``, or one of `SAMPLINGS`, to which `acceleration` is nothing.
-        spokes: Number of spokes, interleaves or petals of that trajectory.
+        spokes: Number of spokes, interleaves, petals or lines of that trajectory.
 
     Returns:
         ``img (ny, nx)``, ``maps (coil, ny, nx)`` and ``ksp (coil, ny, nx)``, complex64;

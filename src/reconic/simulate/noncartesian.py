@@ -11,7 +11,7 @@ import numpy as np
 from reconic._array import Array
 from reconic._kernels.nufft import nufft
 from reconic.calibrate import ramp, voronoi
-from reconic.simulate.trajectories import radial, rosette, spiral
+from reconic.simulate.trajectories import epi, radial, rosette, spiral
 
 __all__ = ["SAMPLINGS", "random_sampling", "sample"]
 
@@ -27,6 +27,11 @@ def _spiral(n: int, size: int, start: float) -> Array:
     return spiral(n, math.ceil(_OVERSAMPLED * length), n_turns, _DENSITY, start=start)
 
 
+def _epi(n: int, size: int, start: float) -> Array:
+    shift = np.array([(start - math.pi * (n % 2)) / n, 0.0])  # part of the distance of the lines
+    return epi(n, _OVERSAMPLED * size) + shift
+
+
 SAMPLINGS: dict[str, Callable[[int, int, float], Array]] = {  # spokes, image size, first angle
     "radial": lambda n, size, start: radial(n, _OVERSAMPLED * size, start=start),
     "radial-linear": lambda n, size, start: radial(
@@ -34,18 +39,19 @@ SAMPLINGS: dict[str, Callable[[int, int, float], Array]] = {  # spokes, image si
     ),
     "spiral": _spiral,
     "rosette": lambda n, size, start: rosette(n, 2 * _OVERSAMPLED * size, start=start),
+    "epi": _epi,
 }
 
 
 def random_sampling(
     trajectory: str, shape: tuple[int, int], spokes: int, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Trajectory, turned by a random angle, and its density weights.
+    """Trajectory, turned by a random angle (EPI's lines are shifted), and its density weights.
 
     Args:
         trajectory: Name in `SAMPLINGS`; "radial" is in golden-angle order.
         shape: Image shape ``(ny, nx)``.
-        spokes: Number of spokes, interleaves or petals.
+        spokes: Number of spokes, interleaves, petals or lines.
         rng: Source of randomness.
 
     Returns:
@@ -57,7 +63,7 @@ def random_sampling(
 
 @functools.lru_cache
 def _density(trajectory: str, shape: tuple[int, int], spokes: int) -> Array:
-    """Density weights, which a turn leaves as they are."""
+    """Density weights, which a turn or a shift leaves as they are."""
     weigh = ramp if trajectory.startswith("radial") else voronoi
     return weigh(SAMPLINGS[trajectory](spokes, max(shape), 0.0), shape).astype(np.float32)
 

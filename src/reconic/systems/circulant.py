@@ -29,7 +29,9 @@ class Circulant(SelfAdjoint):
         return ifftn(self.eigenvalues * fftn(x, axes), axes)
 
 
-def nearest_circulant(maps: Array, kernel: Array, n_core: int, n_space: int, sets: bool) -> Array:
+def nearest_circulant(
+    maps: Array, kernel: Array, n_core: int, n_space: int, sets: bool, n_cartesian: int = 0
+) -> Array:
     """Eigenvalues of the circulant C with the least ‖C - Σ_c conj(S_c) T S_c‖ (Frobenius).
 
     Its first column is the mean of the matrix along each of its periodic diagonals. With the
@@ -43,9 +45,10 @@ def nearest_circulant(maps: Array, kernel: Array, n_core: int, n_space: int, set
         n_core: Number of frame and space axes.
         n_space: Number of space axes.
         sets: Whether `maps` has a set axis; every set gets a circulant of its own.
+        n_cartesian: Number of Cartesian axes of space along which the kernel varies.
 
     Returns:
-        Real (*batch, [set,] *core), zero frequency first, length one along Cartesian axes of space.
+        Real (*batch, [set,] *core), zero frequency first, length one along other Cartesian axes.
 
     References:
         T. Chan, An optimal circulant preconditioner for Toeplitz systems, SIAM J. Sci. Stat.
@@ -53,22 +56,23 @@ def nearest_circulant(maps: Array, kernel: Array, n_core: int, n_space: int, set
     """
     xp = array_namespace(maps, kernel)
     n_axes = kernel.shape[0].bit_length() - 1
-    axes = tuple(range(-n_axes, 0))
-    shape = tuple(kernel.shape[-n_axes:])
+    axes = tuple(range(-n_axes - n_cartesian, 0))
+    shape = tuple(kernel.shape[-len(axes) :])
     psf = xp.fft.ifftn(_whole(kernel, n_axes), axes=axes, norm="forward")
     psf = xp.expand_dims(psf, axis=-n_core - 1) if sets else psf
     power = xp.mean(
-        _power(maps, shape, n_core), axis=tuple(range(-n_space, -n_axes)), keepdims=True
+        _power(maps, shape, n_axes, n_core), axis=tuple(range(-n_space, axes[0])), keepdims=True
     )
     lags = xp.conj(xp.fft.ifftn(xp.astype(power, kernel.dtype), axes=axes))
     spectrum = xp.real(xp.fft.fftn(psf * lags, axes=axes)) / math.prod(shape)
     return spectrum[(..., *(slice(None, None, 2),) * n_axes)]
 
 
-def _power(maps: Array, shape: tuple[int, ...], n_core: int) -> Array:
-    """Σ_c |F S_c|² with the maps zero-padded to twice `shape`, coil by coil."""
+def _power(maps: Array, shape: tuple[int, ...], n_axes: int, n_core: int) -> Array:
+    """Σ_c |F S_c|² with the maps zero-padded to twice the last `n_axes` of `shape`, by coils."""
     xp = array_namespace(maps)
-    axes, double = tuple(range(-len(shape), 0)), tuple(2 * n for n in shape)
+    axes = tuple(range(-len(shape), 0))
+    double = (*shape[:-n_axes], *(2 * n for n in shape[-n_axes:]))
     total = 0
     for c in range(maps.shape[-n_core - 1]):
         coil = maps[(..., c, *(slice(None),) * n_core)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from reconic._array import Array, array_namespace, is_traced, to_numpy
@@ -62,20 +63,29 @@ def _check_shapes(A: NonCartesianMRI) -> None:
             f"NonCartesianMRI: `traj` must have the frames of the maps, "
             f"{maps[-n_core : -A.n_space]} (lengths of one allowed), got {frames}."
         )
-    if A.dcf is not None and not _broadcasts(tuple(A.dcf.shape)[1 - n_traj :], traj[-n_traj:-1]):
+    if A.dcf is not None:
+        _check_weights_shape(A, tuple(A.dcf.shape))
+
+
+def _check_weights_shape(A: NonCartesianMRI, shape: tuple[int, ...]) -> None:
+    wanted = (*A._frames, *A._weighted, *A._samples)
+    n_batch = len(shape) - len(wanted)
+    if n_batch < 0 or any(n not in (1, m) for n, m in zip(shape[n_batch:], wanted, strict=True)):
+        stack = " `partitions=True` takes weights with partition axes." * (not A.partitions)
         raise ValueError(
-            f"NonCartesianMRI: `dcf` must have shape (*batch, {str(traj[-n_traj:-1])[1:-1]}), one "
-            f"weight per sample of `traj`, got {tuple(A.dcf.shape)}."
+            f"NonCartesianMRI: `dcf` must have shape (*batch, {str(wanted)[1:-1]}), one weight per "
+            f"sample (lengths of one allowed), got {shape}.{stack * bool(A._cartesian)}"
         )
 
 
 def _check_weights(dcf: Array) -> None:
-    lowest = array_namespace(dcf).min(dcf)
-    if not is_traced(lowest) and not to_numpy(lowest) >= 0:
-        raise ValueError(
-            f"NonCartesianMRI: `dcf` must not be negative or NaN, got {to_numpy(lowest):.4g}. Zero "
-            f"leaves a sample out."
-        )
+    xp = array_namespace(dcf)
+    for end in (xp.min(dcf), xp.max(dcf)):
+        if not is_traced(end) and not 0 <= to_numpy(end) < math.inf:
+            raise ValueError(
+                f"NonCartesianMRI: `dcf` must not be negative, infinite or NaN, got "
+                f"{to_numpy(end):.4g}. Zero leaves a sample out."
+            )
 
 
 def _broadcasts(a: tuple[int, ...], b: tuple[int, ...]) -> bool:

@@ -17,10 +17,10 @@ from reconic._array import (
     real_dtype,
 )
 from reconic._kernels.nufft import nufft, nufft_adjoint
-from reconic._kernels.toeplitz import toeplitz_kernel
 from reconic.operator import LinearSystem, static, system
 from reconic.systems.circulant import Circulant, nearest_circulant
 from reconic.systems.noncartesian_checks import check_noncartesian
+from reconic.systems.noncartesian_kernel import kernel_of
 from reconic.systems.toeplitz import ToeplitzNormal
 
 __all__ = ["NonCartesianMRI"]
@@ -46,11 +46,13 @@ class NonCartesianMRI(LinearSystem):
             axis ordered as space is; a frame axis may have length one. For other units see
             `reconic.systems.trajectory`.
         dcf: Weights w of the squared misfit, such as density compensation, real (*batch, *frames,
-            *samples); None weights all alike. Measurements carry √w: see `weigh`.
+            [partition,] *samples); lengths of one are shared, and None weights all alike.
+            Measurements carry √w: see `weigh`.
         n_space: Number of spatial axes, 2 or 3.
         n_frame_axes: Number of frame axes before space.
         n_sample_axes: Number of axes of the samples: 1, or 2 for (spoke, readout).
         sets: Whether `maps` has a set axis.
+        partitions: Whether `dcf` has the partition axes of a stack, each weighted for itself.
         tol: Relative error of the transforms.
 
     Raises:
@@ -69,6 +71,7 @@ class NonCartesianMRI(LinearSystem):
     n_frame_axes: int = static(default=0)
     n_sample_axes: int = static(default=1)
     sets: bool = static(default=False)
+    partitions: bool = static(default=False)
     tol: float = static(default=1e-5)
 
     _advice: ClassVar[dict[str, str]] = {
@@ -121,11 +124,9 @@ class NonCartesianMRI(LinearSystem):
         return tuple(max(p, q) for p, q in zip(a, b, strict=True))
 
     @property
-    def _shared(self) -> tuple[int, ...]:
-        """Axes of y on which weights do not depend: coil and partitions."""
-        n_samples = self.n_sample_axes
-        partitions = range(-n_samples - len(self._cartesian), -n_samples)
-        return (-len(self.out_shape), *partitions)
+    def _weighted(self) -> tuple[int, ...]:
+        """Partitions (lengths) if each is weighted for itself."""
+        return self.maps.shape[-self.n_space : -len(self._grid)] if self.partitions else ()
 
     def weigh(self, y: Array) -> Array:
         """Measurements as this system predicts them, √w y, from those as they were acquired."""
@@ -144,19 +145,24 @@ class NonCartesianMRI(LinearSystem):
 
     def masked(self, weights: Array) -> LinearSystem:
         """System W A; weights that coils share and that are not negative become part of `dcf`."""
-        xp = array_namespace(weights)
-        alike = weights.ndim >= len(self.out_shape) and all(
-            weights.shape[a] == 1 for a in self._shared
-        )
+        xp, coil = array_namespace(weights), -len(self.out_shape)
+        alike = weights.ndim >= -coil and weights.shape[coil] == 1
         if not alike or is_traced(weights) or bool(xp.any(weights < 0)):
             return super().masked(weights)
-        shared = xp.squeeze(weights, axis=self._shared) ** 2
-        return self.replace(dcf=shared if self.dcf is None else self.dcf * shared)
+        n = self.n_sample_axes
+        partitions = tuple(range(-n - len(self._cartesian), -n))
+        apart = self.partitions or any(weights.shape[a] != 1 for a in partitions)
+        dcf = xp.squeeze(weights, axis=(coil,) if apart else (coil, *partitions)) ** 2
+        if self.dcf is not None:
+            own = self.partitions or not apart
+            dcf = dcf * (self.dcf if own else self._over_partitions(self.dcf))
+        return self.replace(dcf=dcf, partitions=apart)
 
     def preconditioner(self, lam: Array | float) -> LinearSystem:
         """Circulant approximation of (AᴴA + λI)⁻¹; see `nearest_circulant`."""
         eigenvalues = self._once("_kept_circulant", self._circulant, *self.arrays())
-        return Circulant(1 / (eigenvalues + lam), self.in_shape, len(self._grid))
+        n_axes = len(self._grid) + len(self._weighted)
+        return Circulant(1 / (eigenvalues + lam), self.in_shape, n_axes)
 
     def _forward(self, x: Array) -> Array:
         xp = array_namespace(x)
@@ -166,7 +172,8 @@ class NonCartesianMRI(LinearSystem):
         coils = fftc(coils, self._cartesian) if self._cartesian else coils
         coils = _move(coils, coil, -self.n_space - 1)  # (*batch, *frames, coil, *space)
         lead, many = self._split(coils, len(self._grid))
-        y = nufft(xp.reshape(coils, (*lead, -1, *self._grid)), self._flat, self.tol)
+        coils = xp.reshape(coils, (*lead, math.prod(many), *self._grid))
+        y = nufft(coils, self._flat, self.tol)
         y = xp.reshape(y, (*y.shape[:-2], *many, *self._samples))
         return self.weigh(_move(y, self._coil_in_front, -len(self.out_shape)))
 
@@ -174,7 +181,7 @@ class NonCartesianMRI(LinearSystem):
         xp = array_namespace(y)
         y = _move(self.weigh(y), -len(self.out_shape), self._coil_in_front)
         lead, many = self._split(y, self.n_sample_axes)
-        y = xp.reshape(y, (*lead, -1, math.prod(self._samples)))
+        y = xp.reshape(y, (*lead, math.prod(many), math.prod(self._samples)))
         coils = nufft_adjoint(y, self._flat, self._grid, self.tol)
         n = len(self._grid) + 1
         coils = xp.reshape(coils, (*coils.shape[:-n], *many, *self._grid))
@@ -192,33 +199,15 @@ class NonCartesianMRI(LinearSystem):
     @property
     def N(self) -> ToeplitzNormal:
         """AᴴA as a convolution with the point-spread function, which is computed once."""
-        kernel = self._once("_kept_kernel", self._kernel, self.traj, self.dcf)
-        return ToeplitzNormal(contiguous(self.maps), kernel, self.in_shape, self.sets, tol=self.tol)
-
-    def _kernel(self, basis: Array | None = None) -> Array:
-        """Kernel of AᴴA, or of all AᴴΦ_aᴴΦ_bA, with Φ the diagonals of a basis (k, *samples)."""
-        xp = array_namespace(self.traj)
-        weights = xp.ones_like(self.traj[..., 0]) if self.dcf is None else self.dcf
-        weights = self._merge(xp.astype(weights, real_dtype(self.maps)) / math.prod(self._grid))
-        traj = self._flat
-        if basis is not None:
-            flat = self._merge(xp.astype(basis, self.maps.dtype))
-            pairs = xp.conj(flat)[:, None, :] * flat
-            weights, traj = weights[..., None, None, :] * pairs, traj[..., None, None, :, :]
-        kernel = toeplitz_kernel(traj, weights, self._grid, self.tol)
-        for _ in self._cartesian:
-            kernel = xp.expand_dims(kernel, axis=-len(self._grid) - 1)
-        return kernel
-
-    def _merge(self, weights: Array) -> Array:
-        """Weights (…, *samples), where lengths of one are shared, as (…, m)."""
-        xp = array_namespace(weights)
-        before = tuple(weights.shape[: -self.n_sample_axes])
-        return xp.reshape(xp.broadcast_to(weights, (*before, *self._samples)), (*before, -1))
+        kernel = self._once("_kept_kernel", lambda: kernel_of(self), self.traj, self.dcf)
+        maps, n = contiguous(self.maps), len(self._weighted)
+        return ToeplitzNormal(maps, kernel, self.in_shape, self.sets, n_cartesian=n, tol=self.tol)
 
     def _circulant(self) -> Array:
         kernel = self.N.kernel
-        found = nearest_circulant(self.maps, kernel, self._n_core, self.n_space, self.sets)
+        found = nearest_circulant(
+            self.maps, kernel, self._n_core, self.n_space, self.sets, len(self._weighted)
+        )
         return array_namespace(found).clip(found, min=0.0)  # rounding
 
     @property
@@ -231,20 +220,25 @@ class NonCartesianMRI(LinearSystem):
         xp = array_namespace(dcf)
         seen = dcf > 0
         root = xp.sqrt(xp.where(seen, dcf, xp.ones_like(dcf)))  # no slope at zero
-        return self._like_y(xp.astype(xp.where(seen, root, xp.zeros_like(root)), real_dtype(y)))
+        root = xp.astype(xp.where(seen, root, xp.zeros_like(root)), real_dtype(y))
+        return self._like_y(root, self.partitions)
 
-    def _like_y(self, weights: Array) -> Array:
-        """Weights (*batch, *frames, *samples) with the axes of coil and partitions."""
-        xp = array_namespace(weights)
+    def _like_y(self, weights: Array, partitions: bool = False) -> Array:
+        """Weights (*batch, *frames, [partition,] *samples) with the axes of coil and partitions."""
+        weights = weights if partitions else self._over_partitions(weights)
+        return array_namespace(weights).expand_dims(weights, axis=-len(self.out_shape))
+
+    def _over_partitions(self, weights: Array) -> Array:
+        """Weights (…, *samples) with partition axes of length one."""
         for _ in self._cartesian:
-            weights = xp.expand_dims(weights, axis=-self.n_sample_axes - 1)
-        return xp.expand_dims(weights, axis=-len(self.out_shape))
+            weights = array_namespace(weights).expand_dims(weights, axis=-self.n_sample_axes - 1)
+        return weights
 
     @property
     def _flat(self) -> Array:
         """Trajectory (*batch, *frames, m, n) with one axis of samples."""
-        before = self.traj.shape[: -1 - self.n_sample_axes]
-        return array_namespace(self.traj).reshape(self.traj, (*before, -1, len(self._grid)))
+        before, m = self.traj.shape[: -1 - self.n_sample_axes], math.prod(self._samples)
+        return array_namespace(self.traj).reshape(self.traj, (*before, m, len(self._grid)))
 
     @property
     def _coil_in_front(self) -> int:

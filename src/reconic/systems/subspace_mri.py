@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 from reconic._array import Array, array_namespace, from_numpy, is_constant
-from reconic.operator import SameSamples, system
+from reconic.operator import LinearSystem, SameSamples, system
+from reconic.systems.noncartesian_kernel import kernel_of
 from reconic.systems.noncartesian_mri import NonCartesianMRI
 from reconic.systems.toeplitz import ToeplitzNormal
 
@@ -57,6 +58,10 @@ class SubspaceMRI(SameSamples):
         n = len(shape) - self.A.n_space
         return (*shape[:n], self.basis.shape[0], *shape[n:])
 
+    def masked(self, weights: Array) -> LinearSystem:
+        A = self.A.masked(weights)
+        return self.replace(A=A) if isinstance(A, NonCartesianMRI) else super().masked(weights)
+
     def _forward(self, x: Array) -> Array:
         space = (slice(None),) * self.A.n_space
         return sum(phi * self.A._forward(x[(..., i, *space)]) for i, phi in self._each(x))
@@ -76,10 +81,11 @@ class SubspaceMRI(SameSamples):
         """AᴴA with a k × k kernel of point-spread functions, which is computed once."""
         A = self.A
         kernel = self._once(
-            "_kept_kernel", lambda: A._kernel(self.basis), A.traj, A.dcf, self.basis
+            "_kept_kernel", lambda: kernel_of(A, self.basis), A.traj, A.dcf, self.basis
         )
         maps = array_namespace(A.maps).expand_dims(A.maps, axis=-A.n_space - 1)
-        return ToeplitzNormal(maps, kernel, self.in_shape, A.sets, subspace=True, tol=A.tol)
+        n = len(A._weighted)
+        return ToeplitzNormal(maps, kernel, self.in_shape, A.sets, True, n, A.tol)
 
     @classmethod
     def example(cls, rng, like, shape=(6, 5), n_frames=4, k=2) -> Self:  # noqa: ANN001

@@ -20,6 +20,7 @@ class ToeplitzNormal(SelfAdjoint):
         shape: Shape of one image.
         sets: Whether `maps` has a set axis.
         subspace: Whether T mixes the coefficients of a temporal basis.
+        n_cartesian: Number of Cartesian axes of space along which the kernel varies.
         tol: Relative error of the kernel.
     """
 
@@ -28,6 +29,7 @@ class ToeplitzNormal(SelfAdjoint):
     shape: tuple[int, ...] = static()
     sets: bool = static()
     subspace: bool = static(default=False)
+    n_cartesian: int = static(default=0)
     tol: float = static(default=0.0)
 
     @property
@@ -36,4 +38,5 @@ class ToeplitzNormal(SelfAdjoint):
 
     def _forward(self, x: Array) -> Array:
         n_core = len(self.shape) - self.sets
-        return toeplitz_normal(x, self.maps, self.kernel, n_core, self.sets, self.subspace)
+        settings = n_core, self.sets, self.subspace, self.n_cartesian
+        return toeplitz_normal(x, self.maps, self.kernel, *settings)

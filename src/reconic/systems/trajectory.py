@@ -32,6 +32,8 @@ def check_trajectory(where: str, traj: Array, shape: tuple[int, ...]) -> None:
     Raises:
         ValueError: If it is not; the message names the unit that it seems to be in.
     """
+    if 0 in traj.shape:
+        raise ValueError(f"{where}: `traj` must hold samples, got shape {tuple(traj.shape)}.")
     extent = _extent(traj)
     if is_traced(extent):
         return

@@ -52,6 +52,7 @@ class _Forward(torch.autograd.Function):
         parts = [] if dx is None else [forward(dx, traj, ctx.tol)]
         if dk is not None:
             slopes = _slopes(x, traj, ctx.tol)
+            dk = dk.to(x.real.dtype)
             parts += [s * k[..., None, :] for s, k in zip(slopes, dk.unbind(-1), strict=True)]
         return sum(parts)  # pyright: ignore[reportReturnType]
 
@@ -87,7 +88,8 @@ class _Adjoint(torch.autograd.Function):
         y, traj = ctx.saved_tensors
         parts = [] if dy is None else [adjoint(dy, traj, ctx.shape, ctx.tol)]
         if dk is not None:
-            for r, k in zip(_positions(ctx.shape, traj), dk.unbind(-1), strict=True):
+            dk = dk.to(y.real.dtype)
+            for r, k in zip(_positions(ctx.shape, dk), dk.unbind(-1), strict=True):
                 parts.append(1j * r * adjoint(y * k[..., None, :], traj, ctx.shape, ctx.tol))
         return sum(parts)  # pyright: ignore[reportReturnType]
 
@@ -107,7 +109,7 @@ def _trajectory_gradient(image: Tensor, samples: Tensor, traj: Tensor, tol: floa
 def _slopes(image: Tensor, traj: Tensor, tol: float) -> tuple[Tensor, ...]:
     """Derivative of the samples (*batch, many, m) by each component of the trajectory."""
     n = traj.shape[-1]
-    positions = _positions(tuple(image.shape[-n:]), traj)
+    positions = _positions(tuple(image.shape[-n:]), image.real)
     moments = torch.cat([-1j * r * image for r in positions], -n - 1)  # one transform for all
     return forward(moments, traj, tol).chunk(n, -2)
 
@@ -132,7 +134,7 @@ def _batched(data: Tensor, traj: Tensor, dims: Dims, n_own: int) -> tuple[Tensor
 
 @torch.compiler.disable()
 def _run(data: Tensor, traj: Tensor, shape: tuple[int, ...] | None, tol: float) -> Tensor:
-    data, traj = data.detach().resolve_conj().resolve_neg(), traj.detach()
+    data, traj = data.detach().resolve_conj().resolve_neg(), traj.detach().resolve_neg()
     if data.device.type != "cpu":
         return cuda.transform(data, traj, shape, tol)
     found = host.transform(data.numpy(), traj.numpy(), shape, tol, torch.get_num_threads())

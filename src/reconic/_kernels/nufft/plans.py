@@ -128,7 +128,7 @@ def transform(
     ends = (traj.shape[-2],) if shape is None else shape
     found = xp.empty((*sources.shape[:2], *ends), dtype=data.dtype, device=device(data))
     asked = (space, sources.shape[1], precision(tol, data), data.dtype, *setting)
-    for i in range(len(sources)):
+    for i in range(len(sources) if sources.shape[1] else 0):
         k = trajs[i, ...]
         key = (make, *asked, _fingerprint(k))
         plan = cache.take(key, k) or make(k, *asked)

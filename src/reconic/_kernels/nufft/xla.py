@@ -16,6 +16,8 @@ __all__ = ["transform"]
 
 def transform(data: Array, traj: Array, shape: tuple[int, ...] | None, tol: float) -> Array:
     """Samples of images (`shape` None), or images of that shape of samples."""
+    import jax
+
     jax_finufft = _jax_finufft()
     n = traj.shape[-1]
     n_core = n if shape is None else 1
@@ -23,7 +25,10 @@ def transform(data: Array, traj: Array, shape: tuple[int, ...] | None, tol: floa
     source, trajs, eps = fold.data(data, n_core), fold.traj(traj, data), precision(tol, data)
     points = [trajs[:, None, :, d] for d in range(n)]  # an axis of one is shared by many
     opts = jax_finufft.options.Opts(upsampfac=oversampling(data.dtype == "complex128"))
-    if shape is None:
+    if 0 in source.shape[:2]:  # an empty batch
+        ends = (traj.shape[-2],) if shape is None else shape
+        found = jax.numpy.zeros((*source.shape[:2], *ends), data.dtype)
+    elif shape is None:
         found = jax_finufft.nufft2(source, *points, iflag=-1, eps=eps, opts=opts)
     else:
         found = jax_finufft.nufft1(shape, source, *points, iflag=1, eps=eps, opts=opts)
