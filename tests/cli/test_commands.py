@@ -290,15 +290,21 @@ def test_recon_of_a_radial_scan(reconic, home, tmp_path):
 def large(tmp_path_factory):
     """k-space of eight coils, and their maps."""
     folder = tmp_path_factory.mktemp("large")
-    write_h5(folder / "ksp.h5", tiny_arrays(1, 3, n_coils=8))
+    arrays, rng = tiny_arrays(1, 3, n_coils=8), np.random.default_rng(0)
+    noise = 0.1 * rng.standard_normal((2, *arrays["ksp"].shape))  # of which there is a best λ
+    arrays["ksp"] += arrays["masks"][:, None] * (noise[0] + 1j * noise[1])
+    write_h5(folder / "ksp.h5", arrays)
     return folder
+
+
+def words_of(folder, name):
+    options = ("--method", "cgsense", "--n_calib", 8, "--out", folder / f"{name}.npy")
+    return ("recon", folder / "ksp.h5", *options, "--logdir", folder / name)
 
 
 def recon(folder, name, *words, launcher=()):
     """Reconstruct in a process of its own."""
-    options = ("--method", "cgsense", "--n_calib", 8, *words)
-    out = ("--out", folder / f"{name}.npy", "--logdir", folder / name)
-    command = (*launcher, "-m", "reconic", "recon", folder / "ksp.h5", *options, *out)
+    command = (*launcher, "-m", "reconic", *words_of(folder, name), *words)
     return subprocess.Popen(
         [sys.executable, *map(str, command)], text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -311,18 +317,16 @@ def results(folder, name):
 
 
 @pytest.mark.slow
-def test_recon_by_processes_that_share_the_coils(large):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
-    started = {
-        "one": recon(large, "one"),
-        "two": recon(large, "two", "--devices", 2),
-        "torchrun": recon(large, "torchrun", launcher=torchrun),
-    }
-    told = {name: process.communicate(timeout=300) for name, process in started.items()}
-    assert not any(process.returncode for process in started.values()), told
+def test_recon_by_processes_that_share_the_coils(reconic, large):
+    assert reconic(*words_of(large, "one"))[0] == 0
     x, judged = results(large, "one")
-    for name in ("two", "torchrun"):
-        assert told[name][0].count("CG-SENSE") == 1  # the first process alone speaks
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+    ways = {"two": (("--devices", 2), ()), "torchrun": ((), torchrun)}
+    for name, (words, launcher) in ways.items():  # not at once: each takes three processes
+        process = recon(large, name, *words, launcher=launcher)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, f"{name}: status {process.returncode}\n{err[-4000:]}"
+        assert out.count("CG-SENSE") == 1  # the first process alone speaks
         found, other = results(large, name)
         # sums in single precision, of which rounding moves no step of the choice of λ
         assert np.linalg.norm(found - x) < 1e-4 * np.linalg.norm(x)
@@ -384,3 +388,23 @@ def test_processes_that_fail_are_told_once(tmp_path, capsys, index, exits, statu
     told = capsys.readouterr().err
     assert told.startswith(message)
     assert bool(told) == bool(message)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_process_waits_for_the_others_before_it_leaves(tmp_path, monkeypatch, fails):
+    import torch.distributed as dist
+
+    from reconic.cli.ranks import _leave
+
+    waited = []
+
+    def all_reduce(value):
+        waited.append(dist.is_initialized())
+        if fails:
+            raise RuntimeError("Connection closed by peer")
+
+    dist.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    monkeypatch.setattr(dist, "all_reduce", all_reduce)
+    _leave()
+    assert waited == [True]
+    assert not dist.is_initialized()

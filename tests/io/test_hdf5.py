@@ -1,5 +1,7 @@
 """DeepInPy's layout."""
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -39,6 +41,39 @@ def test_reads_one_example(tmp_path, extra, space, index):
     np.testing.assert_array_equal(found.mask, arrays["masks"][index])
     np.testing.assert_array_equal(found.reference, arrays["imgs"][index])
     assert found.mask.flags.writeable
+
+
+def peak_of(read):
+    """What a call gives, and the most memory that it had allocated."""
+    tracemalloc.start()
+    try:
+        return read(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("masks", [None, "stored"])
+def test_a_share_of_the_coils_is_read_alone(tmp_path, masks):
+    traj = {} if masks else {"traj": np.zeros((2, 128, 96, 2), np.float32), "masks": None}
+    arrays = data_set(tmp_path / "a.h5", n=2, coils=16, space=(128, 96), **traj)
+    whole, most = peak_of(lambda: read_kspace(tmp_path / "a.h5", 1))
+    asked = []
+    share = lambda n: asked.append(n) or slice(3, 5)  # noqa: E731
+    found, peak = peak_of(lambda: read_kspace(tmp_path / "a.h5", 1, share))
+    assert asked == [16]
+    assert (found.shared, whole.shared) == (True, False)
+    np.testing.assert_array_equal(found.ksp, whole.ksp[3:5])
+    np.testing.assert_array_equal(found.maps, arrays["maps"][1, 3:5])
+    np.testing.assert_array_equal(found.reference, whole.reference)
+    assert peak < 0.4 * most  # 2 of 16 coils, and what is of no coil
+
+
+@pytest.mark.parametrize("missing", ["maps", "masks"])
+def test_all_coils_are_read_where_something_is_estimated_from_them(tmp_path, missing):
+    data_set(tmp_path / "a.h5", **{missing: None})
+    found = read_kspace(tmp_path / "a.h5", 0, lambda n: slice(1))
+    assert not found.shared
+    assert len(found.ksp) == 4
 
 
 def test_only_kspace_is_needed(tmp_path):

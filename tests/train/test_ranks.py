@@ -8,9 +8,11 @@ import torch
 import torch.distributed as dist
 from coils import finish, slope, solution, start
 from many_coils import LAM, N_COILS, problem, solve, systems
+from tiny import tiny_arrays, write_h5
 
 from reconic.operator import Identity
 from reconic.train import coil_share, spread_coils
+from reconic.train.apply import reconstruct_file
 
 CLOSE = {"rtol": 0, "atol": 1e-9}  # as in tests/descent/test_coils.py
 
@@ -28,6 +30,19 @@ def test_one_process_gives_the_dense_solution(alone):
     A, own = spread_coils(systems({k: torch.from_numpy(v) for k, v in arrays.items()}),
                           torch.from_numpy(y))  # fmt: skip
     np.testing.assert_allclose(solve(A, own, LAM), solution(arrays, y), **CLOSE)
+
+
+def test_a_process_reads_its_own_coils_alone(alone, monkeypatch, tmp_path):
+    arrays = tiny_arrays(1, n_coils=5)
+    few = {k: v[:, 1:3] if k in ("ksp", "maps") else v for k, v in arrays.items()}
+    paths = [str(write_h5(tmp_path / f"{i}.h5", a)) for i, a in enumerate((arrays, few))]
+    _, expected = reconstruct_file(paths[1], lam=1e-3)
+    monkeypatch.setattr("reconic.train.apply.coil_share", lambda n: slice(1, 3))
+    scan, found = reconstruct_file(paths[0], lam=1e-3)
+    assert scan.ksp.shape[0] == 2
+    for name, one in expected.items():
+        np.testing.assert_array_equal(found[name].x, one.x)
+        assert found[name].holdout == one.holdout
 
 
 def test_processes_share_coils_evenly(monkeypatch):

@@ -22,6 +22,7 @@ from torch.multiprocessing.spawn import (
 )
 
 from reconic.cli.spelling import usage_error
+from reconic.train.ranks import rank_device
 
 __all__ = ["DEVICES", "joined", "launch", "to_launch"]
 
@@ -98,8 +99,15 @@ def _work(rank: int, command: str, argv: list[str], n: int, folder: str) -> None
     if status and rank:
         time.sleep(_PATIENCE)
     if not status:
-        dist.destroy_process_group()
+        _leave()
     sys.exit(status)
+
+
+def _leave() -> None:
+    """Leave the group once all are done, so that none is cut off in a sum that it still needs."""
+    with contextlib.suppress(RuntimeError):  # one that failed meanwhile tells of it itself
+        dist.all_reduce(torch.zeros(1, device=rank_device()))
+    dist.destroy_process_group()
 
 
 def _backend(local_rank: int, n_local: int) -> str:
@@ -119,8 +127,6 @@ def joined(devices: int | None) -> Iterator[bool]:
         if devices not in (None, here):
             usage_error(f"--devices: torchrun started {here} processes here, got {devices}.")
         dist.init_process_group(_backend(int(os.environ["LOCAL_RANK"]), here))
-    try:
-        yield not dist.is_initialized() or dist.get_rank() == 0
-    finally:
-        if started:
-            dist.destroy_process_group()
+    yield not dist.is_initialized() or dist.get_rank() == 0
+    if started:
+        _leave()

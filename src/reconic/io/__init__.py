@@ -13,7 +13,7 @@ import numpy as np
 from reconic.io import cfl, hdf5, nifti, npy
 from reconic.io.atomic import atomic_path
 from reconic.io.cfl import read_cfl, write_cfl
-from reconic.io.measurement import Measurement, sampling_mask
+from reconic.io.measurement import Measurement, Share, sampling_mask
 from reconic.io.shards import Source, example_files
 from reconic.io.trajectory import read_trajectory, with_trajectory
 
@@ -21,6 +21,7 @@ __all__ = [
     "READERS",
     "WRITERS",
     "Measurement",
+    "Share",
     "Source",
     "atomic_path",
     "example_files",
@@ -33,7 +34,7 @@ __all__ = [
     "write_image",
 ]
 
-READERS: dict[str, Callable[[Path, int], Measurement]] = {
+READERS: dict[str, Callable[[Path, int, Share | None], Measurement]] = {
     ".npy": npy.read,
     ".cfl": cfl.read,
     ".hdr": cfl.read,
@@ -50,12 +51,14 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], None]] = {
 }
 
 
-def read_kspace(path: str | Path, index: int = 0) -> Measurement:
+def read_kspace(path: str | Path, index: int = 0, share: Share | None = None) -> Measurement:
     """Read the k-space of one scan, and what is stored with it.
 
     Args:
         path: File in NumPy's .npy, BART's .cfl/.hdr or DeepInPy's HDF5 layout (.h5, .hdf5).
         index: Which example of a file that holds several; 0 where it holds one.
+        share: Tells which coils to read, from their number; None reads all. All are read, too, of
+            a file without maps, or without a mask or a trajectory, which come of all coils.
 
     Returns:
         The measurement: complex64 k-space `(coil, [frames,] [nz,] ny, nx)` and its mask; maps and
@@ -71,7 +74,7 @@ def read_kspace(path: str | Path, index: int = 0) -> Measurement:
             or hold NaN or Inf.
     """
     path = Path(path)
-    return READERS[ending(path, READERS, "read_kspace")](path, index)
+    return READERS[ending(path, READERS, "read_kspace")](path, index, share)
 
 
 def write_image(path: str | Path, x: np.ndarray) -> None:

@@ -12,7 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from reconic.io.atomic import atomic_path
-from reconic.io.measurement import Measurement, checked_index, checked_kspace, sampling_mask
+from reconic.io.measurement import (
+    Measurement,
+    Share,
+    checked_index,
+    checked_kspace,
+    sampling_mask,
+)
 
 _N_DIMS = 16
 _TIME = 10  # BART's dimension for frames of a series
@@ -68,7 +74,7 @@ def write_cfl(path: str | Path, a: np.ndarray) -> None:
         temporary.write_text(f"# Dimensions\n{' '.join(map(str, dims))}\n")
 
 
-def read(path: Path, index: int) -> Measurement:
+def read(path: Path, index: int, share: Share | None = None) -> Measurement:  # noqa: ARG001
     """Read k-space; the file is one example, so `index` is 0.
 
     An axis of space of length 1 is dropped if two are left; dimensions after the coils that are

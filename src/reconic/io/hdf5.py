@@ -15,6 +15,7 @@ import numpy as np
 from reconic.io.atomic import atomic_path
 from reconic.io.measurement import (
     Measurement,
+    Share,
     checked_file,
     checked_finite,
     checked_index,
@@ -29,7 +30,7 @@ _KINDS = {  # of NumPy dtypes
 }
 
 
-def read(path: Path, index: int) -> Measurement:
+def read(path: Path, index: int, share: Share | None = None) -> Measurement:
     """Read example `index`: `ksp`, and the other keys where the file has them.
 
     A stored mask multiplies the k-space, which may be fully sampled.
@@ -47,16 +48,25 @@ def read(path: Path, index: int) -> Measurement:
         )
     index = checked_index(index, shapes["ksp"][0], path)
     _check({key: (shapes[key], found[key][1]) for key in shapes}, index)
+    shared = share is not None and _has_shares(shapes)
+    own = share(shapes["ksp"][1]) if share is not None and shared else slice(None)
+    places = {key: (index, own) if key in ("ksp", "maps") else index for key in shapes}
     with intact("read_kspace", f"example {index} of {path}"), h5py.File(path, "r") as file:
-        example = {key: np.asarray(file[key][index]) for key in shapes}  # pyright: ignore
+        example = {key: np.asarray(file[key][at]) for key, at in places.items()}  # pyright: ignore
     ksp = checked_kspace(example["ksp"], path)
     maps, reference = _single(example, "maps", path), _single(example, "imgs", path)
     if "traj" in example:
         traj, dcf = _single(example, "traj", path), _single(example, "dcf", path)
-        return Measurement(ksp, maps, None, reference, traj, dcf)
+        return Measurement(ksp, maps, None, reference, traj, dcf, shared)
     mask = _single(example, "masks", path)
     mask = sampling_mask(ksp) if mask is None else np.broadcast_to(mask, ksp.shape[1:]).copy()
-    return Measurement(ksp * mask, maps, mask, reference)
+    return Measurement(ksp * mask, maps, mask, reference, shared=shared)
+
+
+def _has_shares(shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether some coils can be read without the others, of which nothing is to be estimated."""
+    known = "masks" in shapes or "traj" in shapes
+    return known and "maps" in shapes and shapes["maps"][1] == shapes["ksp"][1]
 
 
 def write(path: Path, x: np.ndarray) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+Share = Callable[[int], slice]  # coils of a process, of their number
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +25,7 @@ class Measurement:
         traj: Trajectory in rad/voxel `([frames,] [spoke,] sample, n)`, float32; None where k-space
             is Cartesian.
         dcf: Density weights, `traj.shape[:-1]`, float32, if stored.
+        shared: Whether k-space and maps are those of a share of the coils.
     """
 
     ksp: np.ndarray
@@ -30,6 +34,7 @@ class Measurement:
     reference: np.ndarray | None = None
     traj: np.ndarray | None = None
     dcf: np.ndarray | None = None
+    shared: bool = False
 
 
 def sampling_mask(ksp: np.ndarray) -> np.ndarray:

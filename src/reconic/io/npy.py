@@ -9,6 +9,7 @@ import numpy as np
 from reconic.io.atomic import atomic_path
 from reconic.io.measurement import (
     Measurement,
+    Share,
     checked_file,
     checked_index,
     checked_kspace,
@@ -16,7 +17,7 @@ from reconic.io.measurement import (
 )
 
 
-def read(path: Path, index: int) -> Measurement:
+def read(path: Path, index: int, share: Share | None = None) -> Measurement:  # noqa: ARG001
     """Read k-space; the file is one example, so `index` is 0."""
     checked_index(index, 1, checked_file(path))
     try:

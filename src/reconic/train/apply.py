@@ -36,7 +36,8 @@ def reconstruct_file(
 ) -> tuple[Measurement, dict[str, Reconstruction]]:
     """Reconstruct measured k-space by one or more methods.
 
-    Under `torch.distributed` the processes share the coils, and each gets the whole image.
+    Under `torch.distributed` the processes share the coils, and each gets the whole image. Of an
+    HDF5 file with maps each reads its own coils alone.
 
     Args:
         ksp: k-space: .npy (coil, [frames,] [nz,] ny, nx), BART's .cfl, or DeepInPy's HDF5; with a
@@ -66,9 +67,9 @@ def reconstruct_file(
     names = [name.strip() for name in method.split(",") if name.strip()]
     for name in names:
         find_method(name)  # a misspelt one is better told before the work starts
-    scan = read_kspace(ksp, index)
     ranks = torch.distributed.is_initialized()
-    if ranks:
+    scan = read_kspace(ksp, index, coil_share if ranks and maps is None else None)
+    if ranks and not scan.shared:
         coil_share(len(scan.ksp))  # too many processes are better told before, too
     if traj is not None or scan.traj is not None:
         if n_space is not None:
@@ -86,7 +87,7 @@ def reconstruct_file(
     else:
         problem = _cartesian(scan, n_space, maps, n_maps, n_calib, holdout, seed)
     if ranks:
-        problem = problem.spread(rank_device())
+        problem = problem.spread(rank_device(), shared=scan.shared)
     wanted = ["zerofilled", *(name for name in names if name != "zerofilled")]
     value = None if lam == "auto" else lam
     return scan, unique_names(apply_method(problem, name, value, seed) for name in wanted)

@@ -120,19 +120,20 @@ def rank_device() -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
 
 
-def spread_coils(A: LinearSystem, y: Tensor, group: Any = None) -> tuple[LinearSystem, Tensor]:
+def spread_coils(
+    A: LinearSystem, y: Tensor, group: Any = None, *, shared: bool = False
+) -> tuple[LinearSystem, Tensor]:
     """System and measurements of this process's coils, which works on images as that of all does.
 
     What is done with them is as ever: `cg(A.N + lam * Identity(A.in_shape), A.adjoint(y))` is the
     same image in every process. An application of `A.N` exchanges one image.
 
-    A process that never holds all coils gives `SpreadCoils(A, Ranks())` the system of those that
-    `coil_share` says are its own.
-
     Args:
         A: Multi-coil system with all coils, the same in every process.
         y: Measurements of all coils (*batch, *A.out_shape).
         group: Process group; None for the default one.
+        shared: Whether A and y are already of those coils alone that `coil_share` says are this
+            process's own, so that no process holds all.
 
     Raises:
         RuntimeError: If this process is in no group.
@@ -145,8 +146,10 @@ def spread_coils(A: LinearSystem, y: Tensor, group: Any = None) -> tuple[LinearS
             f"spread_coils: `A` must have coil maps, got {type(A).__name__}. Give a system of "
             "multi-coil MRI."
         )
+    _check_same(A, group, shared)
+    if shared:
+        return SpreadCoils(A, Ranks(group)), y
     own = coil_share(A.out_shape[0], group)
-    _check_same(A, group)
     of_array = iter(axes)
     part = A.map(lambda a: _cut(a, next(of_array), own))
     return SpreadCoils(part, Ranks(group)), _cut(y, -len(A.out_shape), own)
@@ -157,10 +160,10 @@ def _cut(a: Tensor, axis: int | None, own: slice) -> Tensor:
     return a if axis is None else a.narrow(axis, own.start, own.stop - own.start).clone()
 
 
-def _check_same(A: LinearSystem, group: Any) -> None:
+def _check_same(A: LinearSystem, group: Any, shared: bool) -> None:
     """Check that sums of images will find images of one shape, for which they would wait."""
     shapes: list[Any] = [None] * dist.get_world_size(group)
-    dist.all_gather_object(shapes, (A.in_shape, A.out_shape[0]), group=group)
+    dist.all_gather_object(shapes, (A.in_shape, None if shared else A.out_shape[0]), group=group)
     if len(set(shapes)) > 1:
         raise ValueError(
             "spread_coils: every process must give the same system, got the image shapes and "

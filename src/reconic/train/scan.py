@@ -70,15 +70,16 @@ class Scan:
         given, wanted = self.split
         return minimise_over_lam(lambda lam: holdout_error(make(lam), given, wanted))[0]
 
-    def spread(self, place: torch.device) -> Scan:
+    def spread(self, place: torch.device, *, shared: bool = False) -> Scan:
         """The coils of this process alone, on a device; images are those of all processes' coils.
 
         Args:
             place: Device of this process.
+            shared: Whether this scan is of these coils alone already.
         """
 
         def own(y: Tensor, A: LinearSystem) -> Part:
-            part, y = spread_coils(A, y)
+            part, y = spread_coils(A, y, shared=shared)
             return Part(y.to(place), part.to(place))
 
         y, A = own(self.y, self.A)
