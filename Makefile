@@ -27,7 +27,7 @@ demo: $(STAMP) data ## Train the example MoDL, print its table, save its figure
 	. $(BIN)/activate && python main.py --config configs/example.json
 
 test: $(STAMP) ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 fuzz: $(STAMP) ## Run the tests with random configurations and damaged files at full length
 	OMP_NUM_THREADS=1 RECONIC_FUZZ=10000 $(BIN)/pytest -n 2 tests/cli/test_fuzz.py tests/train/test_fuzzed_files.py

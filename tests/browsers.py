@@ -75,7 +75,7 @@ def _running(command, log):
         yield process, log
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _awaited(pattern, process, log, seconds=120):

@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # so that JAX keeps the precision it is given
+# Of tiny problems nearly all of the time is that of the compiler.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import numpy as np
 import pytest

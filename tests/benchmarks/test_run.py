@@ -1,3 +1,4 @@
+import importlib
 import json
 import subprocess
 import sys
@@ -16,26 +17,32 @@ def run(tmp_path, *args):
     return json.loads((tmp_path / "RESULTS.json").read_text())
 
 
-@pytest.mark.slow
-def test_results_of_separate_commands_are_merged(tmp_path):
-    pytest.importorskip("torch")
-    pytest.importorskip("jax")
-    first = run(tmp_path, "--only", "jax")
-    both = run(tmp_path, "--only", "torch")
-    assert both[: len(first)] == first
-    assert len(both) > len(first)
-    again = run(tmp_path, "--only", "torch")
-    assert len(again) == len(both)
-    table = (tmp_path / "RESULTS.md").read_text()
-    assert all(r["name"] in table for r in again)
-    assert all(r["value"] > 0 for r in again)
+def test_results_of_separate_commands_are_merged(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    report = importlib.import_module("report")
+
+    def saved(*values):
+        rows = [report.Row("g", name, value, "ms", "cpu") for name, value in values]
+        report.save(rows, tmp_path)
+        found = json.loads((tmp_path / "RESULTS.json").read_text())
+        return [(r["name"], r["value"]) for r in found]
+
+    assert saved(("a", 1.0), ("b", 2.0)) == [("a", 1.0), ("b", 2.0)]
+    assert saved(("c", 3.0)) == [("a", 1.0), ("b", 2.0), ("c", 3.0)]
+    assert saved(("b", 4.0)) == [("a", 1.0), ("c", 3.0), ("b", 4.0)]
 
 
 @pytest.mark.slow
-def test_rows_of_non_cartesian_sampling(tmp_path):
+def test_rows_of_all_kinds_of_sampling(tmp_path):
     pytest.importorskip("jax_finufft")
     pytest.importorskip("torch")
-    found = {r["name"]: r for r in run(tmp_path, "--only", "noncartesian")}
+    rows = run(tmp_path, "--only", "jax", "torch", "noncartesian")
+    table = (tmp_path / "RESULTS.md").read_text()
+    assert all(r["name"] in table for r in rows)
+    assert all(r["value"] > 0 for r in rows)
+    assert {"cpu"} == {r["device"] for r in rows}
+    assert {r["group"].partition(",")[0] for r in rows} > {"Non-Cartesian MRI"}
+    found = {r["name"]: r for r in rows}
     for library in ("torch", "JAX (jit)"):
         assert f"{library}: AᴴA / batched pair of 2×-oversampled FFTs" in found
         assert f"{library}: forward / plan's execute" in found

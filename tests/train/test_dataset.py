@@ -119,7 +119,7 @@ def test_a_forked_process_opens_the_file_anew(path):
     queue = context.Queue()
     process = context.Process(target=_handle_of_fork, args=(dataset, queue))
     process.start()
-    inherited, opened_by, worker = queue.get(timeout=30)
+    inherited, opened_by, worker = queue.get(timeout=120)
     process.join()
     assert inherited == os.getpid()
     assert opened_by == worker != os.getpid()

@@ -198,10 +198,11 @@ def test_time_limit_ends_annealed_validated_and_tested(train):
     run = train(
         trainer={"max_epochs": -1, "max_time": "00:00:00:06", "accelerator": "cpu",
                  "log_every_n_steps": 1, "enable_progress_bar": False},
+        images={"n": 0},  # which take time: the last step is near the end
         lr_scheduler={"class_path": "WarmCosine", "init_args": {"warmup": 0.0, "final": 0.0}},
         baselines=[],
     )  # fmt: skip
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 300
     rates = values(run.folder, "train/lr")
     assert rates[0] > 0.9e-3
     assert rates == sorted(rates, reverse=True)

@@ -64,7 +64,7 @@ def test_signals_save_and_exit(start, signum, status, workers):
     process, folder = start("--data.num_workers", workers)
     time.sleep(1)
     os.killpg(process.pid, signum)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == status, err
     (line,) = (line for line in err.splitlines() if line.startswith("reconic train:"))
     assert f"stopped by {signum.name} after step" in line
@@ -75,7 +75,7 @@ def test_signals_save_and_exit(start, signum, status, workers):
     again, second = start("--resume", folder)
     time.sleep(0.5)
     again.send_signal(signal.SIGTERM)
-    assert again.wait(timeout=60) == 143
+    assert again.wait(timeout=300) == 143
     later = read_checkpoint(second / "checkpoints" / "last.ckpt")
     assert later["global_step"] >= saved["global_step"]
 

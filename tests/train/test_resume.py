@@ -160,10 +160,18 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_validation_batch_start"])
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+# Inside a validation where the option changes what a validation is, or who reads for it.
+HOOKS = [
+    *((name, "on_train_batch_end") for name in OPTIONS),
+    *((name, "on_validation_batch_start") for name in ("workers", "plateau")),
+    *((name, "on_validation_batch_start") for name in OPTIONS if name.startswith("validation")),
+]
+
+
+@pytest.mark.parametrize(("name", "hook"), HOOKS)
 @pytest.mark.slow
-def test_options(splits, tmp_path, options, hook):
+def test_options(splits, tmp_path, name, hook):
+    options = OPTIONS[name]
     whole = run(splits, tmp_path / "whole", **options)
     folder, _ = interrupted(splits, tmp_path / "parts", callbacks=[At(hook, 6)], **options)
     resumed = run(splits, tmp_path / "parts", resume=str(folder), **options)
