@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import tempfile
 import webbrowser
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from reconic import view
 from reconic.cli.console import say
 from reconic.cli.spelling import make_parser, parse
 from reconic.view import RunViewer, Viewer
 from reconic.view.files import open_array
+from reconic.view.opened import Kind, Opened
 from reconic.view.terminal import picture_codes, terminal_protocol
 
-Kind = Literal["volume", "complex", "kspace", "maps", "trajectory"]
-_PATH = """.npy, .npz, .h5, .cfl, .nii, .tiff or .zarr; or a run folder, such as logs/NAME/version_0
-or logs/NAME."""
+_PATH = """.npy, .npz, .h5 (raw data of ISMRMRD too), .cfl, .nii, .tiff or .zarr; or a run folder,
+such as logs/NAME/version_0 or logs/NAME."""
 _KEY = "Data set of a file that holds several."
 _KIND = """What it shows; by default what the name of the data set or file says (ksp, maps, traj),
 else a volume."""
@@ -56,19 +56,27 @@ def _viewer(path: str, key: str | None, kind: Kind | None) -> Viewer | RunViewer
     if Path(path).is_dir() and not path.rstrip("/").endswith(".zarr"):
         return view.run(path)
     found = open_array(path, key)
-    title, n = Path(path).name, len(found.array.shape)
-    kind = kind or _NAMED.get((key or Path(path).stem).rpartition("/")[2], "volume")
-    if kind == "trajectory":
-        return view.trajectory(found.array)
-    if kind == "kspace":
-        leading = ("example", "coil") if n == 4 else None  # as in HDF5 files of training
-        return view.kspace(found.array, title=title, axes=leading and (*leading, "ky", "kx"))
-    if kind == "maps":
-        return view.maps(found.array, coil=max(n - 3, 0))
+    kind = kind or found.kind or _NAMED.get((key or Path(path).stem).rpartition("/")[2], "volume")
+    made = _seen(found, kind, Path(path).name)
+    return Viewer(replace(made.scene, notes=(*found.notes, *made.scene.notes)))
+
+
+def _seen(found: Opened, kind: Kind, title: str) -> Viewer:
+    """Viewer of an array, as what it is."""
+    n = len(found.array.shape)
     spacing = None if found.spacing is None else found.spacing[-min(3, n) :]
-    if kind == "complex":
-        return view.complex(found.array, spacing=spacing)
-    return view.volume(found.array, title=title, spacing=spacing)
+    match kind:
+        case "trajectory":
+            return view.trajectory(found.array, data=found.samples)
+        case "kspace":
+            usual = ("example", "coil", "ky", "kx") if n == 4 else None  # of files of training
+            return view.kspace(found.array, title=title, axes=found.axes or usual)
+        case "maps":
+            return view.maps(found.array, coil=max(n - 3, 0))
+        case "complex":
+            return view.complex(found.array, spacing=spacing)
+        case "volume":
+            return view.volume(found.array, title=title, spacing=spacing, axes=found.axes)
 
 
 def _page(viewer: Viewer | RunViewer, path: str | None, show: bool) -> None:
