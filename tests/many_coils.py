@@ -99,12 +99,17 @@ def ranks(folder, process):
         arrays, y = problem(kind)
         whole = systems({k: torch.from_numpy(v) for k, v in arrays.items()})
         A, part = spread_coils(whole, torch.from_numpy(y))
+        image = torch.full(A.in_shape, 1 + 2j, dtype=part.dtype, requires_grad=True)
+        (A.energy(A(image) - part) + A.N(image).abs().square().sum()).backward()
         A = A.map(lambda a: a.requires_grad_())
         lam = torch.tensor(LAM, dtype=torch.float64, requires_grad=True)
         x = solve(A, part, lam)
         x.abs().pow(4).sum().backward()
         own = coil_share(N_COILS)
         found = {"x": x.detach(), "lam": lam.grad, "own": np.arange(N_COILS)[own]}
+        found |= {"image": image.grad, "energy": A.energy(part)}
+        batch = spread_coils(whole, torch.from_numpy(np.stack([y, 2 * y])))[1]
+        found["batch"] = A.adjoint(batch).detach()
         found |= {field: getattr(A.A, field).grad for field in arrays}
         np.savez(folder / f"ranks{process}.{kind}.npz", **found)
     try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from coils import finish, slope, solution, start
+from coils import finish, matrix, slope, solution, start
 from many_coils import LAM, N_COILS, problem, solve, systems
 from tiny import tiny_arrays, write_h5
 
@@ -98,6 +98,23 @@ def test_two_processes_give_the_dense_solution_and_its_gradients(pair, kind, rng
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["cartesian", "noncartesian"])
+def test_two_processes_give_the_gradients_of_losses_of_the_image(pair, kind):
+    """Of ‖Ax - y‖² + ‖AᴴAx‖², at a constant image: 2 Aᴴ(Ax - y) + 2 (AᴴA)² x."""
+    arrays, y = problem(kind)
+    M, y = matrix(arrays), y.ravel()
+    x = np.full(M.shape[1], 1 + 2j)
+    normal = M.conj().T @ M
+    expected = 2 * (normal @ x - M.conj().T @ y + normal @ normal @ x)
+    for i in range(2):
+        found = np.load(pair / f"ranks{i}.{kind}.npz")
+        np.testing.assert_allclose(found["image"].ravel(), expected, rtol=1e-9)
+        assert found["energy"] == pytest.approx(np.linalg.norm(y) ** 2, rel=1e-12)
+        for image, factor in zip(found["batch"], (1, 2), strict=True):
+            np.testing.assert_allclose(image.ravel(), factor * M.conj().T @ y, **CLOSE)
+
+
+@pytest.mark.slow
 def test_processes_with_other_images_are_told(pair):
     told = {(pair / f"differ{i}.txt").read_text() for i in range(2)}
     assert len(told) == 1
@@ -108,7 +125,5 @@ def test_the_oracle_is_that_of_the_systems(rng):
     arrays, y = problem("noncartesian")
     A = systems(arrays)
     x = rng.standard_normal(A.in_shape) + 0j
-    from coils import matrix
-
     np.testing.assert_allclose(A(x).ravel(), matrix(arrays) @ x.ravel(), rtol=0, atol=1e-10)
     assert math.prod(A.out_shape) == N_COILS * 30 == y.size
