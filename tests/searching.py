@@ -8,7 +8,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from reconic.search import Outcome, Plan, open_study, run_trials
+from reconic.search import Plan, open_study, run_trials
 
 SPACE = {"a.x": {"low": -2.0, "high": 2.0}, "n": {"low": 1, "high": 3}}
 
@@ -23,17 +23,17 @@ def value(config):
     return (config["a"]["x"] - 1) ** 2 + config["n"] + config["base"]
 
 
-def work(storage, settings, log, sleep, worker):
+def work(storage, settings, log, sleep):
     def run(config, report):
         with Path(log).open("a") as file:
             file.write(f"begin {os.getpid()} {config['a']['x']!r}\n")
         time.sleep(sleep)
         with Path(log).open("a") as file:
             file.write(f"end {os.getpid()} {config['a']['x']!r}\n")
-        return Outcome(value(config), "run")
+        return value(config), Path("run")
 
     lives = {"heartbeat": 1, "grace": 4}
-    with open_study(storage, "s", settings, {"base": 0}, worker=worker, **lives) as study:
+    with open_study(storage, "s", settings, {"base": 0}, **lives) as study:
         run_trials(study, settings, {"base": 0}, run)
 
 
@@ -41,9 +41,7 @@ def two_workers_one_killed(storage, tmp_path):
     """Two processes share six trials; of the one that is killed nothing is lost or doubled."""
     settings, log = plan(n_trials=6), tmp_path / "log"
     context = multiprocessing.get_context("spawn")
-    jobs = [
-        context.Process(target=work, args=(storage, settings, str(log), 1.0, i)) for i in range(2)
-    ]
+    jobs = [context.Process(target=work, args=(storage, settings, str(log), 1.0)) for _ in range(2)]
     with open_study(storage, "s", settings, {"base": 0}) as study:
         for job in jobs:
             job.start()

@@ -12,8 +12,9 @@ import pytest
 import torch
 import yaml
 
-from reconic.cli.reproduce import compared
+from reconic.cli.reproduce import _located, compared
 from reconic.simulate import random_example
+from reconic.track import Input, fingerprint
 from reconic.train.load import load_weights, make_recon
 
 NAMES = ("wilhelmine", "hermes-seven", "0123456789abcdef")
@@ -152,6 +153,14 @@ def scan(tmp_path, reconic, monkeypatch):
 )
 def test_verdicts(recorded, now, verdict):
     assert compared({"a": recorded}, {"a": now}, 1e-3)[0][-1] == verdict
+
+
+def test_a_pattern_is_found_below_what_data_names(tmp_path):
+    for name in ("x/train-0.h5", "y/train-1.h5", "y/other.h5"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    item = Input("data.train", "*/train-*.h5", fingerprint(tmp_path / "*" / "train-*.h5"))
+    assert _located(item, tmp_path) == tmp_path / "*" / "train-*.h5"
 
 
 def test_a_figure_that_is_gone_is_missing():

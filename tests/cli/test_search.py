@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
 import types
+from argparse import ArgumentError
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
@@ -18,7 +20,7 @@ pytest.importorskip("optuna")
 pytest.importorskip("jax")
 pytest.importorskip("lightning")
 
-from reconic.cli import search_workers
+from reconic.cli import objectives, search_gpus, search_workers
 from reconic.search import Plan
 
 DESCENT = {
@@ -40,18 +42,29 @@ DESCENT = {
 }
 
 
-def reconic(folder, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "reconic", *words], cwd=folder, capture_output=True, text=True
-    )
+@pytest.fixture
+def reconic(tmp_path, monkeypatch, capfd):
+    """Run a command in `tmp_path`; gives what it printed. Only its workers are other processes."""
+    from reconic.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TQDM_DISABLE", "")  # which a search changes: put back after the test
+
+    def call(*words):
+        capfd.readouterr()
+        status = main(list(words))
+        out, err = capfd.readouterr()
+        assert status == 0, out + err
+        return out
+
+    return call
 
 
 @pytest.mark.slow
-def test_a_search_over_descents_ends_with_a_report_and_the_best_configuration(tmp_path):
+def test_a_search_over_descents_ends_with_a_report_and_the_best_configuration(tmp_path, reconic):
     (tmp_path / "s.json").write_text(json.dumps(DESCENT))
-    done = reconic(tmp_path, "search", "--config", "s.json", "--workers", "2")
-    assert done.returncode == 0, done.stderr
-    best = Path(tmp_path, done.stdout.splitlines()[-1])
+    printed = reconic("search", "--config", "s.json", "--workers", "2")
+    best = Path(tmp_path, printed.splitlines()[-1])
     assert yaml.safe_load(best.read_text())["loss"]["tv"]["weight"] == 3e-3  # neither end
     page = (tmp_path / "logs" / "tv" / "report.html").read_text()
     assert "Optimization History" in page
@@ -59,21 +72,17 @@ def test_a_search_over_descents_ends_with_a_report_and_the_best_configuration(tm
     assert 'src="http' not in page  # it stands alone
     runs = sorted(p.name for p in (tmp_path / "logs" / "tv").glob("version_*"))
     assert runs == ["version_0", "version_1", "version_2"]
-    again = reconic(tmp_path, "descend", "--config", str(best))
-    assert again.returncode == 0, again.stderr
+    reconic("descend", "--config", str(best))
     value = json.loads((tmp_path / "logs/tv/version_3/results.json").read_text())
-    assert f"best nrmse: {value['object']['Reconstructed']:.5g}" in done.stdout  # the same figure
-    packed = reconic(tmp_path, "bundle", "logs/tv/version_1", "--out", "trial.zip")
-    assert packed.returncode == 0, packed.stderr
-    same = reconic(tmp_path, "reproduce", "trial.zip", "--tolerance", "0")
-    assert same.returncode == 0, same.stdout + same.stderr
-    more = reconic(tmp_path, "search", "--config", "s.json")  # nothing is left to do
-    assert more.returncode == 0, more.stderr
+    assert f"best nrmse: {value['object']['Reconstructed']:.5g}" in printed  # the same figure
+    reconic("bundle", "logs/tv/version_1", "--out", "trial.zip")
+    reconic("reproduce", "trial.zip", "--tolerance", "0")
+    reconic("search", "--config", "s.json")  # nothing is left to do
     assert not (tmp_path / "logs/tv/version_4").exists()
 
 
 @pytest.mark.slow
-def test_a_search_over_one_scan_finds_the_lambda_of_the_smallest_held_out_error(tmp_path):
+def test_a_search_over_one_scan_finds_the_lambda_of_the_smallest_held_out_error(tmp_path, reconic):
     rng = np.random.default_rng(0)
     e = random_example(rng, (48, 40), 4, source="shepp-logan", photos=0)
     np.save(tmp_path / "ksp.npy", e["ksp"])
@@ -86,17 +95,15 @@ def test_a_search_over_one_scan_finds_the_lambda_of_the_smallest_held_out_error(
         "search": {"command": "recon", "sampler": "grid", "space": {"lam": lams}},
     }
     (tmp_path / "s.json").write_text(json.dumps(config))
-    done = reconic(tmp_path, "search", "--config", "s.json")
-    assert done.returncode == 0, done.stderr
-    best = yaml.safe_load(Path(tmp_path, done.stdout.splitlines()[-1]).read_text())
+    printed = reconic("search", "--config", "s.json")
+    best = yaml.safe_load(Path(tmp_path, printed.splitlines()[-1]).read_text())
     errors = {}
     for run in (tmp_path / "logs" / "lam").glob("version_*"):
         found = json.loads((run / "results.json").read_text())
         errors[found["CG-SENSE"]["lam"]] = found["CG-SENSE"]["holdout"]
     assert len(errors) == 4
     assert best["lam"] == pytest.approx(min(errors, key=errors.get), rel=1e-6)
-    again = reconic(tmp_path, "recon", "--config", "logs/lam/best.yaml")
-    assert again.returncode == 0, again.stderr
+    reconic("recon", "--config", "logs/lam/best.yaml")
 
 
 def changed(**section):
@@ -112,7 +119,16 @@ def changed(**section):
         (changed(space={"epoch": [1, 2]}), "there is no key 'epoch'. Did you mean 'epochs'?"),
         (changed(space={"epochs": {"low": 9, "high": 3}}), "`low` of 'epochs' must be below"),
         (changed(samplr="tpe"), "there is no key 'search.samplr'. Did you mean 'sampler'?"),
-        (changed(sampler="tpee"), "got 'tpee'. Did you mean 'tpe'?"),
+        (changed(sampler="tpee"), "got tpee. Did you mean 'tpe'?"),
+        (changed(direction="up"), "search.direction: expected one of 'maximize', 'minimize'"),
+        (changed(n_trials="many"), "search.n_trials: expected an int, got many"),
+        (changed(time_limit="1h"), "search.time_limit: expected a float, got 1h"),
+        (changed(n_trials="20x"), "search.n_trials: expected an int, got 20x"),
+        (changed(gpus=0), "search.gpus: expected"),
+        (changed(gpus=[]), "`gpus` must name a GPU, got []"),
+        (changed(space=["a"]), "search.space: expected keys and values, got ['a']"),
+        (changed(pruner=None), "search.pruner: must have a value, got null"),
+        (changed(space=["epochs"]), "search.space: expected keys and values"),
         ({**DESCENT, "search": 3}, "must have a section `search`"),
         (changed(space={"epochs": {"low": 1, "high": 9.5, "int": True}}), "whole numbers"),
     ],
@@ -125,6 +141,54 @@ def test_what_is_wrong_is_told_before_anything_runs(config, message, tmp_path, c
     assert main(["search", "--config", "s.json"]) == 2
     assert message in capsys.readouterr().err
     assert not Path("logs").exists()
+
+
+def test_the_password_of_a_database_is_not_in_what_to_try_next(tmp_path, capsys, monkeypatch):
+    from reconic.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    Path("s.json").write_text(json.dumps(DESCENT))
+    url = "postgresql://anna:secret@127.0.0.1:1/db"
+    assert main(["search", "--config", "s.json", "--storage", url]) == 1
+    err = capsys.readouterr().err
+    assert "--storage postgresql://anna:***@127.0.0.1:1/db" in err
+    assert "secret" not in err
+
+
+@pytest.mark.parametrize(
+    ("lost", "finished", "status"), [([0], False, 1), ([0], True, 0), ([], False, 0)]
+)
+def test_trials_go_to_the_folder_of_the_search_whose_status_tells_of_lost_ones(
+    lost, finished, status, tmp_path, monkeypatch, capsys
+):
+    from reconic.cli import main, search
+
+    jobs, config = [], {k: v for k, v in DESCENT.items() if k != "name"}
+
+    def share(job, gpus):
+        jobs.append(job)
+        return False, lost
+
+    study = types.SimpleNamespace(best_value=1.0, best_trial=types.SimpleNamespace(number=0))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(search, "share", share)
+    monkeypatch.setattr(search, "open_study", lambda *_: contextlib.nullcontext(study))
+    monkeypatch.setattr(search, "write_best", lambda _, home: home / "best.yaml")
+    monkeypatch.setattr(search, "write_report", lambda *_: None)
+    monkeypatch.setattr(search, "is_finished", lambda *_: finished)
+    Path("s.json").write_text(json.dumps(config))
+    assert main(["search", "--config", "s.json"]) == status
+    assert jobs[0].config["name"] == jobs[0].name == "search"
+
+
+def test_a_search_without_any_complete_trial_says_so(tmp_path, monkeypatch, capsys):
+    from reconic.cli import main, search
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(search, "share", lambda *_: (False, []))
+    Path("s.json").write_text(json.dumps(DESCENT))
+    assert main(["search", "--config", "s.json"]) == 1
+    assert "no trial was completed" in capsys.readouterr().err
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, capsys, monkeypatch):
@@ -153,10 +217,23 @@ def test_gpus_are_called_as_the_variable_calls_them(visible, wanted, names, monk
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert search_workers.find_gpus(wanted) == names
+    assert search_gpus.find_gpus(wanted) == names
 
 
-def test_each_worker_sees_one_gpu(monkeypatch):
+@pytest.mark.parametrize("visible", [None, "", "1"])
+def test_gpus_are_found_without_torch(visible, tmp_path, monkeypatch):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: H200 (UUID: a)'\necho 'GPU 1: H200 (UUID: b)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(search_gpus.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert search_gpus.find_gpus(None) == {None: ["0", "1"], "": [], "1": ["1"]}[visible]
+
+
+def test_each_worker_sees_one_gpu_and_its_share_of_the_memory(monkeypatch):
     seen = []
 
     class Process:
@@ -167,30 +244,135 @@ def test_each_worker_sees_one_gpu(monkeypatch):
         def __init__(self, target, args):
             self.start = lambda: target(*args)
 
-        def is_alive(self):
-            return False
+        def join(self):
+            pass
 
     def trials(*_):
-        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+        share = os.environ.pop("XLA_PYTHON_CLIENT_MEM_FRACTION", None)
+        seen.append((os.environ["CUDA_VISIBLE_DEVICES"], share))
 
     context = types.SimpleNamespace(Process=Process)
     monkeypatch.setattr(search_workers.multiprocessing, "get_context", lambda _: context)
     monkeypatch.setattr(search_workers, "open_study", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(search_workers, "run_trials", trials)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # put back after the test
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
     monkeypatch.setenv("TQDM_DISABLE", "")
     job = search_workers.Job(Plan(space={"a": [1]}, command="recon", workers=5), {}, "", "")
-    assert not search_workers.share(job, ["4", "GPU-b", "6"])
-    assert seen == ["4", "GPU-b", "6", "4", "GPU-b"]
+    assert search_workers.share(job, ["4", "GPU-b", "6"]) == (False, [])
+    a, b, c = ("4", "0.450"), ("GPU-b", "0.450"), ("6", None)
+    assert seen == [a, b, c, a, b]
+
+
+def test_readers_of_data_are_started_as_those_of_a_training_run(monkeypatch):
+    """A process that is spawned would spawn its own too, each with imports of seconds."""
+    seen = []
+    monkeypatch.setattr(search_workers, "open_study", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(
+        search_workers, "run_trials", lambda *_: seen.append(multiprocessing.get_start_method())
+    )
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        search_workers._work(
+            search_workers.Job(Plan(space={"a": [1]}, command="recon"), {}, "", "")
+        )
+    finally:
+        multiprocessing.set_start_method(None, force=True)
+    assert seen == multiprocessing.get_all_start_methods()[:1]  # the first is the platform's
+
+
+class Worker:
+    """A process that ends when it is told to as strongly as it needs."""
+
+    def __init__(self, stop, needs):
+        self.stop = stop  # what its parent gets while it waits
+        self.needs = needs
+        self.told = []
+        self.pid = None
+
+    def start(self):
+        pass
+
+    def is_alive(self):
+        return self.needs not in self.told
+
+    def join(self, timeout=None):
+        if timeout is None:
+            raise self.stop
+        self.told.append("waited" if timeout > 0 else "at once")
+
+    def terminate(self):
+        self.told.append("terminate")
+
+    def kill(self):
+        self.told.append("kill")
+
+
+@pytest.mark.parametrize(
+    ("stop", "needs", "told"),
+    [
+        (KeyboardInterrupt, "waited", ["waited"]),
+        (KeyboardInterrupt, "terminate", ["waited", "terminate"]),
+        (search_workers._Terminated, "terminate", ["at once", "terminate"]),
+        (search_workers._Terminated, "kill", ["at once", "terminate", "waited", "kill"]),
+    ],
+)
+def test_no_worker_outlives_its_parent(stop, needs, told):
+    worker = Worker(stop, needs)
+    assert search_workers._joined([worker])
+    assert worker.told == told
+
+
+def test_sigterm_is_like_ctrl_c_once():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), search_workers._terminable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    with search_workers._terminable():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # amid what the first one made it do
+
+
+def test_a_metric_of_true_images_needs_them(tmp_path):
+    train = objectives.objective("train")
+    with h5py.File(tmp_path / "val.h5", "w") as file:
+        file["ksp"] = np.zeros((1, 2, 8, 8))
+    config = tmp_path / "c.json"
+    config.write_text(json.dumps({"data": {"val": str(tmp_path / "val.h5")}}))
+    with pytest.raises(ArgumentError, match=r"val/ssim needs validation data with true images"):
+        train.read(config, "val/ssim")
+    train.read(config, "val/loss")
+    with h5py.File(tmp_path / "val.h5", "a") as file:
+        file["imgs"] = np.zeros((1, 8, 8))
+    train.read(config, "val/ssim")
+
+
+def test_each_validation_of_an_epoch_is_a_step_of_its_own():
+    from reconic.cli.objectives.train import _Reports
+
+    told = []
+    reports = _Reports("val/loss", False, lambda *told_: told.append(told_))
+    for loss in (2.0, 1.0):
+        trainer = types.SimpleNamespace(
+            sanity_checking=False, callback_metrics={"val/loss": loss}, current_epoch=0
+        )
+        reports.on_validation_end(trainer, None)
+    assert told == [(2.0, 0), (1.0, 1)]
+
+
+def test_ctrl_c_amid_the_imports_of_a_worker_says_nothing(monkeypatch):
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(search_workers, "objective", stopped)
+    search_workers._work(search_workers.Job(Plan(space={"a": [1]}), {}, "", ""))
 
 
 @pytest.mark.slow
-def test_a_file_with_a_search_given_to_train_searches_training_runs(tmp_path):
+def test_a_file_with_a_search_given_to_train_searches_training_runs(tmp_path, reconic):
     words = ["--shape", "[32, 32]", "--n_train", "4", "--n_val", "2", "--n_test", "1"]
-    made = reconic(
-        tmp_path, "simulate", "--out", "data", "--source", "shepp-logan", "--photos", "0", *words
-    )
-    assert made.returncode == 0, made.stderr
+    reconic("simulate", "--out", "data", "--source", "shepp-logan", "--photos", "0", *words)
     files = {s: f"data/{s}.h5" for s in ("train", "val", "test")}
     network = {"class_path": "CNN", "init_args": {"width": 4, "n_layers": 2}}
     config = {
@@ -202,10 +384,9 @@ def test_a_file_with_a_search_given_to_train_searches_training_runs(tmp_path):
         "trainer": {"max_epochs": 2},
     }
     (tmp_path / "s.json").write_text(json.dumps(config))
-    done = reconic(tmp_path, "train", "--config", "s.json")
-    assert done.returncode == 0, done.stderr
-    assert "best val/psnr:" in done.stdout
-    best = float(done.stdout.split("best val/psnr: ")[1].split(",")[0])
+    printed = reconic("train", "--config", "s.json")
+    assert "best val/psnr:" in printed
+    best = float(printed.split("best val/psnr: ")[1].split(",")[0])
     seen = [
         json.loads(line).get("val/psnr")
         for path in (tmp_path / "logs/s").glob("version_*/metrics.jsonl")

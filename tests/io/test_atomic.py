@@ -1,3 +1,6 @@
+import fcntl
+import os
+
 import pytest
 
 from reconic.io import atomic_path
@@ -27,3 +30,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
         write()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_is_brought_to_the_disk_may_be_written(tmp_path, monkeypatch):
+    """Windows refuses to bring a file to the disk that is open for reading only."""
+    modes = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: modes.append(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE)
+    )
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert modes == [os.O_RDWR]

@@ -61,6 +61,19 @@ def test_nothing_there(folder, source, message):
         example_files([folder / "b.h5", folder / source])
 
 
+@pytest.mark.parametrize("source", ["", "*.h5"])
+def test_many_files_are_in_the_order_of_their_names(tmp_path, rng, source):
+    for i in rng.permutation(20):
+        (tmp_path / f"{i:02}.h5").touch()
+    found = names(example_files(str(tmp_path / source)), tmp_path)
+    assert found == [f"{i:02}.h5" for i in range(20)]
+
+
+def test_a_folder_with_the_name_of_a_file_is_none(folder):
+    (folder / "z.h5").mkdir()
+    assert names(example_files(folder), folder) == ["a.hdf5", "b.h5", "c.H5"]
+
+
 def test_an_empty_list():
     with pytest.raises(FileNotFoundError, match="got an empty list"):
         example_files([])

@@ -1,8 +1,17 @@
 import contextlib
+import gc
 
 import pytest
 
 from reconic.search import open_study
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_objects():
+    """Leave what is there out of the garbage collection after each trial, which else is slow."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

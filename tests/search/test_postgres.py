@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 from searching import plan, two_workers_one_killed, value
 
-from reconic.search import Outcome, run_trials
+from reconic.search import run_trials
 
 pytest.importorskip("psycopg")
 
@@ -66,7 +66,7 @@ def server():
 def test_trials_are_kept(server, tmp_path, opened):
     settings = plan(n_trials=3)
     study = opened(server, "kept", settings, {"base": 0})
-    run_trials(study, settings, {"base": 0}, lambda c, report: Outcome(value(c), tmp_path))
+    run_trials(study, settings, {"base": 0}, lambda c, report: (value(c), tmp_path))
     again = opened(server, "kept", settings, {"base": 0})
     assert [t.state for t in again.trials] == [TrialState.COMPLETE] * 3
     assert again.best_value == study.best_value

@@ -1,18 +1,22 @@
 """Trials against a quadratic whose best value is known, in one process and in several."""
 
 import contextlib
+import gc
 import sqlite3
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from optuna.trial import TrialState
 from searching import plan, two_workers_one_killed, value
 
-from reconic.search import Outcome, run_trials
+from reconic.search import open_study, run_trials
 
 
 def parabola(tmp_path):
     def run(config, report):
-        return Outcome(value(config), tmp_path)
+        return value(config), tmp_path
 
     return run
 
@@ -28,7 +32,7 @@ def test_as_many_trials_as_planned_and_the_best_is_the_smallest(tmp_path, opened
 
     def run(config, report):
         seen.append(value(config))
-        return Outcome(seen[-1], tmp_path)
+        return seen[-1], tmp_path
 
     run_trials(study, settings, {"base": 5}, run)
     assert len(seen) == 8
@@ -52,7 +56,7 @@ def test_a_grid_visits_every_point_once(tmp_path, opened):
 
     def run(config, report):
         seen.append((config["a"]["x"], config["n"]))
-        return Outcome(value(config), tmp_path)
+        return value(config), tmp_path
 
     run_trials(study, settings, {"base": 0}, run)
     assert sorted(seen) == [(x, n) for x in (0.0, 0.5, 1.0) for n in (1, 2)]
@@ -67,12 +71,69 @@ def test_a_failing_trial_is_marked_and_the_study_goes_on(tmp_path, opened):
         calls.append(1)
         if len(calls) == 2:
             raise FloatingPointError("loss is NaN")
-        return Outcome(value(config), tmp_path)
+        return value(config), tmp_path
 
     run_trials(study, settings, {"base": 0}, run)
-    assert states(study).count(TrialState.COMPLETE) == 4
+    assert states(study).count(TrialState.COMPLETE) == 3  # the failed one counts
     (failed,) = study.get_trials(states=(TrialState.FAIL,))
     assert failed.user_attrs["error"] == "loss is NaN"
+
+
+@pytest.mark.parametrize("error", [KeyError("val/psnr"), TypeError("no"), OSError(28, "full")])
+def test_errors_of_any_kind_end_one_trial_and_no_worker(tmp_path, opened, error):
+    study = opened(tmp_path / "s.db", "s", plan(n_trials=3), {"base": 0})
+
+    def run(config, report):
+        if len(states(study)) > 1:
+            raise error
+        return value(config), tmp_path
+
+    run_trials(study, plan(n_trials=3), {"base": 0}, run)
+    assert states(study) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.FAIL]
+
+
+def test_a_metric_that_is_not_finite_is_a_failure(tmp_path, opened):
+    study = opened(tmp_path / "s.db", "s", plan(n_trials=2), {"base": 0})
+    run_trials(study, plan(n_trials=2), {"base": 0}, lambda c, _: (float("nan"), tmp_path))
+    assert [t.user_attrs["error"] for t in study.trials] == [
+        "search: loss must be finite, got nan."
+    ] * 2
+
+
+def test_a_point_of_a_grid_that_fails_takes_no_other_twice(tmp_path, opened):
+    settings = plan(space={"n": [1, 2, 3, 4]}, sampler="grid", n_trials=None)
+    study = opened(tmp_path / "s.db", "s", settings, {})
+    seen = []
+
+    def run(config, report):
+        seen.append(config["n"])
+        if config["n"] == 2:
+            raise ValueError("bad")
+        return config["n"], tmp_path
+
+    run_trials(study, settings, {}, run)
+    assert sorted(seen) == [1, 2, 3, 4]
+
+
+def test_what_a_failed_trial_held_is_free_in_the_next(tmp_path, opened):
+    class Model:
+        """Holds itself, as a module and its hooks do."""
+
+    study, models = opened(tmp_path / "s.db", "s", plan(n_trials=2), {"base": 0}), []
+
+    def run(config, report):
+        assert not any(model() for model in models)
+        model = Model()
+        model.itself = model
+        models.append(weakref.ref(model))
+        raise RuntimeError("out of memory")
+
+    gc.disable()
+    try:
+        run_trials(study, plan(n_trials=2), {"base": 0}, run)
+    finally:
+        gc.enable()
+    assert [t.user_attrs["error"] for t in study.trials] == ["out of memory"] * 2
 
 
 def test_a_study_in_which_nothing_works_ends_with_the_reason(tmp_path, opened):
@@ -95,7 +156,7 @@ def test_a_hopeless_trial_is_pruned(tmp_path, opened):
     def run(config, report):
         for step in range(3):
             report(config["a"]["x"], step)
-        return Outcome(config["a"]["x"], tmp_path)
+        return config["a"]["x"], tmp_path
 
     run_trials(study, plan(n_trials=7, space=settings.space), {}, run)
     assert states(study) == [TrialState.COMPLETE] * 6 + [TrialState.PRUNED]
@@ -110,7 +171,7 @@ def test_ctrl_c_queues_the_trial_again(tmp_path, opened):
         seen.append(config["a"]["x"])
         if len(seen) == 2:
             raise KeyboardInterrupt
-        return Outcome(value(config), tmp_path)
+        return value(config), tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         run_trials(study, settings, {"base": 0}, run)
@@ -120,17 +181,30 @@ def test_ctrl_c_queues_the_trial_again(tmp_path, opened):
 
 
 def test_a_study_of_something_else_is_refused(tmp_path, opened):
-    opened(tmp_path / "s.db", "s", plan(), {"base": 0})
+    storage = tmp_path / "new" / "s.db"
+    opened(storage, "s", plan(), {"base": 0})
     with pytest.raises(ValueError, match="got another config"):
-        opened(tmp_path / "s.db", "s", plan(), {"base": 1})
+        opened(storage, "s", plan(), {"base": 1})
     with pytest.raises(ValueError, match="got another metric, space"):
-        opened(tmp_path / "s.db", "s", plan(metric="nrmse", space={"n": [1]}), {"base": 0})
+        opened(storage, "s", plan(metric="nrmse", space={"n": [1]}), {"base": 0})
+    with pytest.raises(ValueError, match="got another command"):
+        opened(storage, "s", plan(command="recon"), {"base": 0})
+    with pytest.raises(ValueError, match="got another direction"):
+        opened(storage, "s", plan(direction="maximize"), {"base": 0})
 
 
 def test_an_unreachable_database_is_named_without_its_password(opened):
     with pytest.raises(ConnectionError, match=r"anna:\*\*\*@127\.0\.0\.1:1/db") as error:
         opened("postgresql://anna:secret@127.0.0.1:1/db", "s", plan(), {})
     assert "secret" not in str(error.value)
+
+
+def test_an_address_that_is_not_clear_is_told_without_its_password(opened):
+    with pytest.raises(ConnectionError, match=r"anna:\*\*\*@host:port/db"):
+        opened("postgresql://anna:secret@host:port/db", "s", plan(), {})
+    with pytest.raises(ValueError, match="must have one @") as error:
+        opened("postgresql://anna:se@cret@host/db", "s", plan(), {})
+    assert "cret@" not in str(error.value)
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path, opened):
@@ -145,6 +219,18 @@ def test_a_database_of_another_version_of_optuna_is_told(tmp_path, opened):
         database.execute("update alembic_version set version_num = 'v99'")
     with pytest.raises(ConnectionError, match="no longer compatible with the table schema"):
         opened(tmp_path / "s.db", "s", plan(), {"base": 0})
+
+
+def test_processes_that_come_to_an_empty_database_at_once_share_it(tmp_path):
+    ready = threading.Barrier(6)
+
+    def name(_):
+        ready.wait()
+        with open_study(tmp_path / "s.db", "s", plan(), {"base": 0}) as study:
+            return study._study_id
+
+    with ThreadPoolExecutor(6) as threads:
+        assert len(set(threads.map(name, range(6)))) == 1
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 import yaml
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from reconic.track import read_bundle, write_bundle, write_json, write_text
 
@@ -34,11 +35,17 @@ def run(tmp_path, monkeypatch):
     write_json(folder / "environment.json", {"python": "3.0", "packages": {"numpy": "1.0"}})
     write_text(folder / "events.out.tfevents.1.host", "host")
     (folder / "figures").mkdir()
-    Image.new("L", (2, 2)).save(folder / "figures" / "a.png")
+    info = PngInfo()
+    info.add_text("Software", "of somebody")
+    Image.new("L", (2, 2)).save(folder / "figures" / "a.png", pnginfo=info)
     return folder
 
 
 def test_a_bundle_holds_what_was_asked_for_and_no_more(run, tmp_path):
+    results = {"/scratch/modl": {"nrmse": 0.5}}
+    write_json(run / "results.json", results)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 10, "note": "in /home/somebody"}\n')
     write_bundle(run, tmp_path / "a.zip", {"weights/best.ckpt": b"w"})
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert set(archive.namelist()) == {
@@ -71,6 +78,56 @@ def test_the_same_run_gives_the_same_bytes(run, tmp_path):
     for name in ("a.zip", "b.zip"):
         write_bundle(run, tmp_path / name, {})
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("config", "kept", "known"),
+    [
+        ({"devices": 2, "resume": "/old/run"}, {}, []),  # how it was started is no part of the run
+        ({"data": {"val": "gone/*/x-[ab]?.h5"}}, {"data": {"val": "{input:1}"}},
+         [("data.val", "gone/*/x-[ab]?.h5")]),
+        ({"data": {"val": "wilma*/*.h5"}}, {"data": {"val": "{input:1}"}}, [("data.val", None)]),
+        ({"traj": "gone/traj.npy"}, {"traj": "{input:1}"}, [("traj", "gone/traj.npy")]),
+        ({"data": {"train": "gone/a.h5"}}, {"data": {"train": "{input:1}"}},
+         [("data.train", "gone/a.h5")]),
+        ({"data": {"train": ["a.h5", "../b.h5"]}}, {"data": {"train": ["{input:1}", "{input:2}"]}},
+         [("data.train", "a.h5"), ("data.train", None)]),  # the latter leads out
+        ({"maps": "wilma/maps.npy"}, {"maps": "{input:1}"}, [("maps", None)]),  # a user's name
+        ({"other": "/old/thing"}, {"other": "{input:1}"}, [("other", None)]),
+        ({"name_of_loss": "torch.nn.L1Loss"}, {"name_of_loss": "torch.nn.L1Loss"}, []),
+    ],
+)  # fmt: skip
+def test_what_is_an_input_and_what_is_told_of_it(run, tmp_path, config, kept, known, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "wilma")
+    text = yaml.safe_dump({"ksp": "ksp.npy", **config}, sort_keys=False)
+    write_text(run / "config.yaml", text)
+    found = write_bundle(run, tmp_path / "a.zip", {})
+    assert found.config == {"ksp": "{input:0}", **kept}
+    assert [(i.key, i.hint) for i in found.inputs[1:]] == known
+
+
+def test_the_devices_of_a_training_and_what_it_went_on_from_are_left_out(run, tmp_path):
+    devices = {"accelerator": "cpu", "devices": 8, "num_nodes": 4, "strategy": "ddp"}
+    config = {"trainer": {**devices, "max_epochs": 3}, "resume": "logs/scan/version_0"}
+    write_text(run / "config.yaml", yaml.safe_dump(config))
+    found = write_bundle(run, tmp_path / "a.zip", {})
+    assert (found.config, found.inputs) == ({"trainer": {"max_epochs": 3}}, [])
+
+
+def test_a_descent_that_came_to_its_end_has_the_last_scores_of_its_validation(run, tmp_path):
+    write_text(run / "config.yaml", yaml.safe_dump({"scene": {}, "epochs": 9}))
+    write_json(run / "results.json", {"a": {"b": {"c": 1}, "text": "x"}})
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 9, "val/psnr": 30.0, "train/psnr": 31.0}\n')
+    found = write_bundle(run, tmp_path / "a.zip", {})
+    assert found.command == "descend"
+    assert found.figures == {"a/b/c": 1, "loss/total": 1.0, "val/psnr": 30.0}
+
+
+def test_a_search_is_told_to_give_one_of_its_trials(tmp_path):
+    (tmp_path / "study.db").touch()
+    with pytest.raises(FileNotFoundError, match="Give one of the trials of the search"):
+        write_bundle(tmp_path, tmp_path / "a.zip", {})
 
 
 def test_a_run_that_did_not_end_is_refused(run, tmp_path):
@@ -137,6 +194,16 @@ def test_strange_bundles_are_refused(run, tmp_path, name, content, message):
     write_bundle(run, tmp_path / "a.zip", {})
     changed(tmp_path / "a.zip", name, content)
     with pytest.raises(ValueError, match=message):
+        read_bundle(tmp_path / "a.zip")
+
+
+def test_a_hint_that_leads_elsewhere_is_refused(run, tmp_path):
+    write_bundle(run, tmp_path / "a.zip", {})
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        about = json.loads(archive.read("bundle.json"))
+    about["inputs"][0]["hint"] = "/etc/passwd"
+    changed(tmp_path / "a.zip", "bundle.json", json.dumps(about))
+    with pytest.raises(ValueError, match="must name no absolute path, got /etc/passwd"):
         read_bundle(tmp_path / "a.zip")
 
 

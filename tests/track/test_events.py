@@ -1,8 +1,11 @@
 """What a search tells TensorBoard, read back with TensorBoard's own readers."""
 
+import contextlib
+
 import pytest
 
 from reconic.track import RunWriter, conclude_trial, describe_search
+from reconic.track.events import Events
 
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 metadata = pytest.importorskip("tensorboard.plugins.hparams.metadata")
@@ -24,6 +27,12 @@ def test_the_columns_of_a_search_are_its_keys_and_its_metric(metric, tags, tmp_p
     assert [info.type for info in found.hparam_infos] == [numbers, words, flags]
     assert [info.name for info in found.hparam_infos] == ["optimizer.lr", "loss", "augment"]
     assert [info.name.tag for info in found.metric_infos] == tags
+
+
+def test_what_was_written_is_in_the_file_at_once(tmp_path):
+    with contextlib.closing(Events(tmp_path)) as events:
+        events.write([events.summary.scalar("a", 2.0)], 3)
+        assert [(e.step, e.value) for e in read(tmp_path).Scalars("a")] == [(3, 2.0)]
 
 
 def test_what_a_trial_counted_as_is_added_to_its_run(tmp_path):

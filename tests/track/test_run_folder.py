@@ -72,8 +72,13 @@ def test_passwords_of_urls_are_not_written_down(monkeypatch):
         "to postgresql+psycopg://anna:s3cret@host:1/db, please",
         "postgresql://host/db?user=anna&password=s3cret&sslmode=require",
         "host=h PASSWORD=s3cret",
+        "--storage=postgresql://anna:s3cret@host/db",
     ],
 )
 def test_passwords_are_hidden_and_the_rest_is_not(url):
     assert hidden(url) == url.replace("s3cret", "***")
     assert hidden(hidden(url)) == hidden(url)
+
+
+def test_a_password_with_an_at_sign_is_hidden_whole():
+    assert hidden("to postgresql://u:p@s3@host/db, a@b") == "to postgresql://u:***@host/db, a@b"

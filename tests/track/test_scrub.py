@@ -1,6 +1,8 @@
 """Texts and images without what tells of a machine."""
 
+import getpass
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ def machine(monkeypatch):
     monkeypatch.setenv("HOME", "/home/wilma smith")
     monkeypatch.setenv("LOGNAME", "wilma")
     monkeypatch.setenv("SOME_API_KEY", "0123456789abcdef")
+    monkeypatch.setenv("OTHER_TOKEN", "01234567")  # part of the other, which is replaced first
     monkeypatch.setattr(socket, "gethostname", lambda: "hermes.lab.example")
 
 
@@ -29,7 +32,17 @@ def machine(monkeypatch):
         ("postgresql://wilma:s3cret@db/x", "postgresql://db/x"),
         ("key=0123456789abcdef.", "key=***."),
         ("0123456789abcdef", "***"),
+        ("of 01234567", "of ***"),
+        ("see file:///mnt/lab/x.h5 now", "see PATH now"),
+        ("file://nas01/export/x or smb://nas01/x", "PATH or PATH"),
+        ("data:/mnt/lab/x.h5 there", "PATH there"),
+        ("nas01:/export/x, wilma@nas01:/export/x", "PATH, PATH"),
+        (r"on \\server\share\x or psn:\\server\share", "on PATH or PATH"),
+        (r'"C:\\data\\knee"', '"PATH"'),  # as JSON has it
+        ("in /data//knee/x or //server/x", "in PATH or PATH"),
+        ("**/mnt/lab/x**", "**PATH"),
         ("and/or, 1/2, val/psnr, https://optuna.org/x", None),  # nothing of it is a path
+        ("s3://knees/x.h5 http://optuna.org:8080/x", None),
         ("adam", None),
         ("wilma", None),  # may be the name of a method; no one can tell
         ("wilmas and hermeslike words", None),
@@ -37,6 +50,23 @@ def machine(monkeypatch):
 )
 def test_paths_names_and_secrets_are_replaced_and_nothing_else(text, want):
     assert scrubbed(text) == (text if want is None else want)
+
+
+@pytest.mark.parametrize("home", [None, "/"])
+def test_a_user_without_a_name_or_a_home_is_no_error(monkeypatch, home):
+    """As in a container that runs as a number."""
+
+    def unknown(*_):
+        raise KeyError("uid not found: 54321")
+
+    def place(*_):
+        if home is None:
+            raise RuntimeError("Could not determine home directory.")
+        return Path(home)
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    monkeypatch.setattr(Path, "home", place)
+    assert scrubbed("val/psnr of /data/x on hermes") == "val/psnr of PATH on HOST"
 
 
 @pytest.mark.parametrize("text", ["/a", "~", "~/a", "~wilma/a", r"C:\a", "C:/a", r"\\server\a"])
@@ -63,3 +93,12 @@ def test_a_picture_keeps_its_pixels_and_loses_the_rest(tmp_path, rng, mode):
     with Image.open(tmp_path / "b.png") as image:
         assert image.info == {}
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_a_picture_with_transparency_keeps_it(tmp_path):
+    pixels = np.zeros((2, 3, 2), np.uint8)
+    pixels[..., 1] = [[0, 128, 255]] * 2
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(plain_png(tmp_path / "a.png"))
+    with Image.open(tmp_path / "b.png") as image:
+        np.testing.assert_array_equal(np.asarray(image)[..., 3], pixels[..., 1])

@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from stub_tracker import MADE
+from stub_tracker import MADE, Stub
 
 from reconic.track import RunWriter, check_trackers
+from reconic.track.known_trackers import KNOWN, Known
+from reconic.track.trackers import Trackers, open_trackers
 
 STUB = {"class_path": "stub_tracker.Stub"}
 
@@ -55,6 +58,35 @@ def test_a_tracker_that_cannot_start_ends_the_run(tmp_path):
         writer.hparams({"a": 1})
 
 
+def test_two_trackers_of_one_class_get_the_same(tmp_path):
+    with RunWriter(tmp_path, [STUB, STUB]) as writer:
+        writer.scalars({"a": 1.0}, 0)
+    first, second = MADE
+    assert first.calls == second.calls == [("metrics", {"a": 1.0}, 0), ("end", "success")]
+
+
+def test_what_is_asked_for_counts_before_what_is_usual(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    usual = Known("stub_tracker.Stub", {"stub": logging.ERROR}, lambda *_: {"breaks": "usual"})
+    monkeypatch.setitem(KNOWN, "wandb", usual)
+    open_trackers(["wandb"], tmp_path)
+    open_trackers([{"wandb": {"breaks": "mine"}}], tmp_path)
+    open_trackers([{**STUB, "dict_kwargs": {"breaks": "other"}}], tmp_path)
+    assert [stub.breaks for stub in MADE] == ["usual", "mine", "other"]
+    assert logging.getLogger("stub").level == logging.ERROR
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_run_of_wandb_is_ended_with_its_status(failed):
+    ended = []
+
+    class WandbLogger(Stub):
+        experiment = SimpleNamespace(finish=lambda exit_code: ended.append(exit_code))
+
+    Trackers({"wandb": WandbLogger()}).close(failed)
+    assert ended == [int(failed)]
+
+
 @pytest.mark.parametrize(
     ("spec", "kind", "message"),
     [
@@ -73,6 +105,12 @@ def test_a_tracker_that_cannot_start_ends_the_run(tmp_path):
             "mlflow must hold no secret, got one in `tracking_uri`",
         ),
         ({"wandb": {"settings": {"x": {"token": "0123"}}}}, ValueError, "one in `token`"),
+        ({"mlflow": {"tags": [{"secret": "0123"}]}}, ValueError, "one in `secret`"),
+        (
+            {"class_path": "lightning.pytorch.loggers.WandbLogger", "dict_kwargs": {"token": "0"}},
+            ValueError,
+            "arguments of wandb must hold no secret, got one in `token`",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_before_a_run(spec, kind, message):

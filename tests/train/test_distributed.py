@@ -191,7 +191,7 @@ def lose(folder, data, what):
 def test_a_killed_rank_ends_the_others_and_two_go_on(data, tmp_path):
     began = time.monotonic()
     first, second, third = lose(tmp_path, data, send(signal.SIGKILL))
-    assert time.monotonic() - began < 60  # gloo would wait half an hour
+    assert time.monotonic() - began < 300  # gloo would wait half an hour
     assert second is None
     assert isinstance(first, ConnectionError)
     assert "rank 1 (process " in str(first)
@@ -306,9 +306,10 @@ def test_the_command_starts_the_others_and_names_a_killed_one(data, tmp_path):
     until = time.monotonic() + 300
     while not last.is_file() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
+    assert process.poll() is None, process.stderr.read()
     (other,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(other), signal.SIGKILL)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=300)
     assert process.returncode == 1
     assert f"reconic train: train: rank 1 (process {other} on" in told
     assert f"start all ranks again with --resume {last.parents[1]}" in told

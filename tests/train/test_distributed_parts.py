@@ -1,26 +1,34 @@
 """Parts of runs of several ranks, each by itself: shares, draws, meeting, settings, writers."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.plugins.environments import (
+    LightningEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from several_ranks import free_port
-from torch.distributed import HashStore
+from several_ranks import free_port, ranks
+from torch.distributed import HashStore, TCPStore
 
 from reconic.recons.draws import normal_like, rows, uniform
 from reconic.train import ReconData, meet, processes, trainer
 from reconic.train.data import Dealt
 from reconic.train.interrupt import Interrupted
-from reconic.train.launch import check_count, joined
+from reconic.train.launch import _environment_kept, check_count, joined
 from reconic.train.sampler import EpochSampler, Share
 from reconic.train.trainer import checked
+from reconic.train.watch import Watch
 
 
 @pytest.mark.parametrize("n_ranks", [1, 2, 3, 5])
@@ -124,6 +132,17 @@ def test_processes_that_others_started_must_be_asked_for(starter, environment):
         check_count(SingleDeviceStrategy("cpu"), 4, environment)
 
 
+def test_processes_may_be_started_from_a_shell_that_srun_gave():
+    """Or by torchrun in a step of srun: who starts them is whom Lightning goes by."""
+    two, environment = strategy(2), {"SLURM_STEP_NUM_TASKS": "1"}
+    for starter in (LightningEnvironment(), TorchElasticEnvironment()):
+        two.cluster_environment = starter
+        check_count(two, 4, environment)
+    two.cluster_environment = SLURMEnvironment()
+    with pytest.raises(ValueError, match="processes that srun started, 1, got 2"):
+        check_count(two, 4, environment)
+
+
 @pytest.mark.parametrize(("settings", "says"), [
     ({"strategy": "ddp_spawn", "devices": 2}, "`strategy` must be auto, ddp or .* got ddp_spawn"),
     ({"strategy": "ddp_fork", "devices": 2}, "got ddp_fork"),
@@ -160,6 +179,14 @@ def test_a_port_in_use_is_named(monkeypatch):
     assert dict(os.environ) == before
 
 
+def test_the_environment_is_left_as_it_was(monkeypatch):
+    monkeypatch.setenv("NODE_RANK", "3")
+    before = dict(os.environ)
+    with _environment_kept():
+        os.environ |= {"NODE_RANK": "4", "OF_THIS_RUN": "1"}
+    assert dict(os.environ) == before
+
+
 def _of_two(num_nodes=1):
     return trainer.strategy_of(
         {"accelerator": "cpu", "devices": 2, "num_nodes": num_nodes, "strategy": "ddp"}
@@ -191,6 +218,14 @@ def test_ranks_that_do_not_start_are_named(monkeypatch):
         meet.meet(HashStore(), "127.0.0.1", 0, 3)
 
 
+def test_waiting_ends_where_another_rank_cannot_come():
+    def check():
+        raise ConnectionError("rank 1 must start")
+
+    with pytest.raises(ConnectionError, match="rank 1 must start"):
+        meet.meet(HashStore(), "127.0.0.1", 0, 2, check)
+
+
 def both(store):
     """Watches of two ranks, both in this process."""
     found = {}
@@ -205,15 +240,18 @@ def both(store):
     return found[0], found[1]
 
 
-def test_a_stranger_is_not_taken_for_a_rank():
+@pytest.mark.parametrize("words", [
+    b'{"rank": 1, "name": "me", "token": "guess"}\n', b"1\n", b"[" * 4096, b"GET / HTTP/1.1\r\n",
+])  # fmt: skip
+def test_a_stranger_is_not_taken_for_a_rank(words):
     store = HashStore()
 
     def intrude():
         while not store.check(["reconic/watch"]):
             pass
-        _, port, _ = __import__("json").loads(store.get("reconic/watch"))
+        _, port, _ = json.loads(store.get("reconic/watch"))
         with socket.create_connection(("127.0.0.1", port)) as stranger:
-            stranger.sendall(b'{"rank": 1, "name": "me", "token": "guess"}\n')
+            stranger.sendall(words)
             assert stranger.recv(1) == b""
 
     thread = threading.Thread(target=intrude)
@@ -221,9 +259,83 @@ def test_a_stranger_is_not_taken_for_a_rank():
     first, second = both(store)
     thread.join()
     assert first.lost is second.lost is None
+    for watch in (first, second):  # who is silent is asked, else a host could be gone unseen
+        (peer,) = watch._peers.values()
+        assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert peer.gettimeout() is None
     second.close()
     first.close()
     assert first.lost is second.lost is None  # who takes leave is not lost
+
+
+def test_a_rank_that_fails_right_after_its_greeting_is_heard():
+    store, found = HashStore(), []
+    thread = threading.Thread(target=lambda: found.append(meet.meet(store, "127.0.0.1", 0, 2)))
+    thread.start()
+    store.wait(["reconic/watch"])
+    _, port, token = json.loads(store.get("reconic/watch"))
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        hello = {"rank": 1, "name": "process 7", "token": token}
+        peer.sendall(f'{json.dumps(hello)}\n{{"lost": "rank 1 failed: no"}}\n'.encode())
+        thread.join(5)
+        assert found[0].learn(5)
+        assert found[0].lost == "rank 1 failed: no"
+        found[0].close()
+
+
+def test_a_worker_of_a_killed_rank_does_not_keep_its_connection_open():
+    here, there = socket.socketpair()
+    if (rank := os.fork()) == 0:
+        Watch(1, {0: there}, {0: "rank 0"})
+        if os.fork() == 0:
+            time.sleep(3)  # as a worker of a data loader that has not yet looked for its rank
+        os._exit(0)
+    there.close()
+    os.waitpid(rank, 0)
+    here.settimeout(2)
+    assert here.recv(1) == b""
+    here.close()
+
+
+def of_torchrun(rank, port, attempt):
+    """What torchrun tells one of two processes."""
+    return {
+        "TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": str(attempt), "MASTER_PORT": str(port),
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "WORLD_SIZE": "2",
+    }  # fmt: skip
+
+
+def test_ranks_that_torchrun_starts_again_do_not_look_for_those_before(tmp_path):
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+    def gathered(rank):
+        time.sleep(0.3 * (rank == 0))  # the other one looks first
+        with joined(_of_two()):
+            return processes.gather(rank)
+
+    for attempt in range(2):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        found = ranks(folder, 2, gathered, lambda r, n=attempt: of_torchrun(r, store.port, n))
+        assert found == [[0, 1], [0, 1]]
+
+
+def test_a_rank_that_fails_tells_before_it_leaves_its_group(tmp_path):
+    """To destroy a group may mean to wait for those that do not know of the failure."""
+
+    def run(rank):
+        if rank:  # of a process that ends after this
+            torch.distributed.destroy_process_group = lambda: time.sleep(5)
+        with joined(_of_two()) as watch:
+            if rank:
+                raise ValueError("the disk is full")
+            raise RuntimeError if watch.learn(2) else TimeoutError
+
+    first, second = ranks(tmp_path, 2, run)
+    assert isinstance(first, ConnectionError)
+    assert "rank 1 failed: ValueError: the disk is full" in str(first)
+    assert isinstance(second, SystemExit)
 
 
 def test_news_of_a_failure_reach_the_other_rank():
@@ -254,6 +366,37 @@ def test_alone_nothing_is_exchanged():
     assert processes.largest(1, 2.5) == [1, 2.5]
     terms = {"a": torch.tensor(2.0)}
     assert processes.average(terms, torch.tensor(1.0)) == terms
+
+
+def told(rank, folder):
+    """What one of two ranks hears of the other."""
+    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    processes.begin(torch.distributed.group.WORLD)
+    found = {
+        "place": (processes.count(), processes.rank(), processes.is_first()),
+        "gather": processes.gather(f"of {rank}"),
+        "dealt": processes.dealt([[0, 2, 4], [1, 3]][rank]),
+        "broadcast": processes.broadcast(f"of {rank}"),
+        "largest": processes.largest(rank, -rank),
+        # of a batch of five: means 2 of three examples and 7 of two
+        "average": float(
+            processes.average({"a": torch.tensor([2.0, 7.0][rank])},
+                              torch.tensor([3 * 2 / 5, 2 * 2 / 5][rank]))["a"]
+        ),
+    }  # fmt: skip
+    processes.end()
+    return {**found, "after": (processes.count(), processes.is_first())}
+
+
+def test_what_two_ranks_tell_each_other(tmp_path):
+    found = ranks(tmp_path, 2, lambda rank: told(rank, tmp_path))
+    for rank, own in enumerate(found):
+        assert own.pop("place") == (2, rank, rank == 0)
+        assert own.pop("after") == (1, rank == 0)  # who writes and prints stays so
+        assert own == {
+            "gather": ["of 0", "of 1"], "dealt": [0, 1, 2, 3, 4], "broadcast": "of 0",
+            "largest": [1, 0], "average": pytest.approx((3 * 2 + 2 * 7) / 5),
+        }  # fmt: skip
 
 
 def test_limits_hold_for_the_examples_of_all_ranks(splits):

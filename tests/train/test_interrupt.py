@@ -1,6 +1,7 @@
 """Signals: at once, or held until a run is saved."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconic.train import interrupt
 from reconic.train.interrupt import Interrupted, Signals
 
 
@@ -70,6 +72,13 @@ def test_other_threads_are_left_alone():
     thread.start()
     thread.join()
     assert found == [True]
+
+
+def test_a_system_without_a_signal_does_without(monkeypatch):
+    monkeypatch.delattr(signal, "SIGUSR1")  # as on Windows
+    made = runpy.run_path(interrupt.__file__)
+    with pytest.raises(made["Interrupted"], match="SIGTERM"), made["Signals"]().handled():
+        send(signal.SIGTERM)
 
 
 def test_workers_do_not_mind():

@@ -107,7 +107,9 @@ def _text(error: Exception) -> str:
 
 
 def _fail(where: str, message: str, status: int) -> int:
-    sys.stderr.write(f"{where}: {message}\n")
+    from reconic.track import hidden
+
+    sys.stderr.write(f"{where}: {hidden(message)}\n")
     return status
 
 

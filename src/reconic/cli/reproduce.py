@@ -70,8 +70,9 @@ def _located(item: Input, given: Path | None) -> Path:
             )
         _note(f"{item.key}: whether {hint} is what the run had cannot be checked")
         return hint
-    if hint is not None and fingerprint(hint) == item.data:
-        return hint
+    for place in [] if hint is None else [hint, (given or Path()) / hint]:
+        if fingerprint(place) == item.data:
+            return place
     path = None if given is None else find_data(given, item.data)
     if path is None:
         there = hint is not None and hint.exists()

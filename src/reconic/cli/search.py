@@ -12,10 +12,11 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from reconic.cli.console import say
+from reconic.cli.search_gpus import find_gpus
 from reconic.cli.search_plan import read_plan
-from reconic.cli.search_workers import Job, find_gpus, share
+from reconic.cli.search_workers import Job, share
 from reconic.cli.spelling import parse, read_config
-from reconic.search import Space, open_study, write_best, write_report
+from reconic.search import Space, is_finished, open_study, write_best, write_report
 from reconic.track import describe_search
 
 _STORAGE = """SQLite file, or URL of a database that several machines share, such as
@@ -39,22 +40,26 @@ def run(argv: list[str]) -> int:
     name = config.get("name", "search")
     home = Path(config.get("logdir", "logs"), name)
     storage = given.storage or os.environ.get("RECONIC_STORAGE") or str(home / "study.db")
+    config["name"] = name  # of the trials, too: they go to the search's folder
     job = Job(plan, config, storage, name)
     home.mkdir(parents=True, exist_ok=True)
     with open_study(storage, name, plan, config) as study:
         if not any(home.glob("events*")):
             describe_search(home, Space(plan.space).samples(), plan.metric or "")
-        stopped = share(job, gpus)
+        stopped, lost = share(job, gpus)
         best = write_best(study, home)
         if best is not None:
             write_report(study, home / "report.html", plan.metric or "")
             say(f"best {plan.metric}: {study.best_value:.5g}, trial {study.best_trial.number}")
             say(f"report: {home / 'report.html'}")
             say(str(best))
+        finished = is_finished(study, plan)
     if stopped:
         sys.stderr.write("reconic search: stopped; the same command goes on.\n")
         return 130
-    return 0 if best is not None else 1
+    if best is None:
+        sys.stderr.write("reconic search: no trial was completed, so there is no best one.\n")
+    return 1 if best is None or (lost and not finished) else 0
 
 
 def _translated(argv: list[str]) -> AbstractContextManager[list[str]]:

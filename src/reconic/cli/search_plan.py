@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from reconic.cli.console import suggest
 from reconic.cli.objectives import METRICS, objective
-from reconic.cli.spelling import passing_file, usage_error
+from reconic.cli.spelling import make_parser, parsed, passing_file, usage_error
 from reconic.search import Plan, Space
 
 __all__ = ["read_plan"]
@@ -32,23 +32,29 @@ def read_plan(
             "--config: the file must have a section `search` with a `space`, got none. "
             'Such as "search": {"space": {"optimizer.init_args.lr": {"low": 1e-4, "high": 1e-2}}}.'
         )
-    keys = [f.name for f in dataclasses.fields(Plan)]
-    for key in section:
-        if key not in keys:
-            usage_error(f"there is no key 'search.{key}'.{suggest(key, keys)}")
-    plan = _checked(Plan(**{**section, **(changed or {})}))
+    plan = _measured(_parsed({**section, **(changed or {})}))
     _check_space(plan, config)
     return plan, config
 
 
-def _checked(plan: Plan) -> Plan:
-    """Plan whose command and metric are known, the metric filled in."""
-    for name in ("command", "sampler", "pruner"):
-        choices = get_args(get_type_hints(Plan)[name])
-        value = getattr(plan, name)
-        if value not in choices:
-            usage_error(f"search.{name}: expected one of {', '.join(choices)}, got {value!r}."
-                        f"{suggest(str(value), choices)}")  # fmt: skip
+def _parsed(section: dict[str, Any]) -> Plan:
+    """Plan whose values are of the kinds that it wants."""
+    space = section.pop("space", {})
+    if not isinstance(space, Mapping):
+        usage_error(f"search.space: expected keys and values, got {space!r}.")
+    parser = make_parser("search", "")
+    parser.add_class_arguments(Plan, "search", skip={"space"})
+    with passing_file({"search": section}) as file:
+        given = parsed(parser, file).config.search
+    kinds = get_type_hints(Plan)
+    for key, value in section.items():
+        if value is None and type(None) not in get_args(kinds[key]):
+            usage_error(f"search.{key}: must have a value, got null. Leave it out for the default.")
+    return Plan(space=dict(space), **vars(given))
+
+
+def _measured(plan: Plan) -> Plan:
+    """Plan with a metric, which is one of its command."""
     metrics = METRICS[plan.command]
     if plan.metric is not None and plan.metric not in metrics:
         usage_error(

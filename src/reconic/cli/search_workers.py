@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, NoReturn
 
-from reconic.cli.objectives import objective
-from reconic.cli.spelling import passing_file, usage_error
-from reconic.search import Outcome, Plan, Report, open_study, run_trials
+from reconic.cli.objectives import Trial, objective
+from reconic.cli.spelling import passing_file
+from reconic.search import Plan, Report, open_study, run_trials
 from reconic.track import conclude_trial
 
-__all__ = ["Job", "find_gpus", "share"]
+__all__ = ["Job", "share"]
 
 _QUIET = 10.0  # seconds between lines about one trial
+_LEAVE = 10.0  # seconds in which a worker that is to stop gives its trial back
+_XLA = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # JAX would take three quarters of a GPU for each process
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,30 +36,38 @@ class Job:
     storage: str
     name: str
     gpu: str | None = None
+    n_sharing: int = 1  # workers that use the same GPU
 
 
 def _work(job: Job, worker: int = 0) -> None:
+    """Be a worker process, which Ctrl-C ends without a word, also amid its imports."""
+    with contextlib.suppress(KeyboardInterrupt), _terminable():
+        _run(job, worker)
+
+
+def _run(job: Job, worker: int) -> None:
     """Run trials in this process."""
     if job.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.gpu
+    if job.n_sharing > 1:
+        os.environ.setdefault(_XLA, f"{0.9 / job.n_sharing:.3f}")
+    # Spawned as it is, this process would spawn those that read data, each with imports of seconds.
+    multiprocessing.set_start_method(None, force=True)
     plan = job.plan
     command = objective(plan.command)
 
-    def trial(config: dict[str, Any], report: Report) -> Outcome:
+    def trial(config: dict[str, Any], report: Report) -> Trial:
         with passing_file(config) as file:
             parsed = command.read(file, plan.metric)
         found = command.trial(parsed, plan.metric or "", plan.larger_is_better, report)
         conclude_trial(found.folder, plan.metric or "", found.value)
-        return Outcome(*found)
+        return found
 
     line = _Line(worker)
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        open_study(job.storage, job.name, plan, job.config, worker=worker) as study,
-    ):
+    with open_study(job.storage, job.name, plan, job.config) as study:
         try:
             run_trials(study, plan, job.config, trial, line.say, line.tell)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             line.say(str(error))
             sys.exit(1)
 
@@ -87,56 +100,73 @@ class _Line:
         return "\r\x1b[J" if self.live else ""
 
 
-def share(job: Job, gpus: Sequence[str]) -> bool:
+def share(job: Job, gpus: Sequence[str]) -> tuple[bool, list[int]]:
     """Run trials in several processes, each on one of the GPUs in turn, if there are any.
 
     Returns:
-        Whether the user stopped them.
+        Whether the user stopped them, and which ended early by themselves.
     """
     context = multiprocessing.get_context("spawn")
     gpu = [gpus[i % len(gpus)] if gpus else None for i in range(job.plan.workers)]
-    processes = [
-        context.Process(target=_work, args=(dataclasses.replace(job, gpu=g), i))
-        for i, g in enumerate(gpu)
+    jobs = [
+        dataclasses.replace(job, gpu=g, n_sharing=1 if g is None else gpu.count(g)) for g in gpu
     ]
+    processes = [context.Process(target=_work, args=(j, i)) for i, j in enumerate(jobs)]
     os.environ["TQDM_DISABLE"] = "1"  # what the processes report is a line each
+    with _terminable():
+        stopped = _joined(processes)
+    lost = [i for i, p in enumerate(processes) if p.exitcode and not stopped]
+    if lost:
+        names = ", ".join(map(str, lost))
+        sys.stderr.write(f"workers that ended early: {names}. The same command goes on.\n")
+    return stopped, lost
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which unlike Ctrl-C reaches one process only."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM stop this process as Ctrl-C does, once, inside a `with` block."""
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        signal.signal(signum, signal.SIG_IGN)
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread handles signals
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _joined(processes: Sequence[BaseProcess]) -> bool:
+    """Start processes and wait for them; whether they were stopped, by force if need be."""
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        return False
+    except KeyboardInterrupt as stop:
+        patience = 0.0 if isinstance(stop, _Terminated) else _LEAVE
+    for end in ("terminate", "kill"):
+        with contextlib.suppress(KeyboardInterrupt):  # a further one does not wait
+            _wait(processes, patience)
+        for process in processes:
+            if process.is_alive():
+                getattr(process, end)()
+        patience = _LEAVE
+    return True
+
+
+def _wait(processes: Sequence[BaseProcess], seconds: float) -> None:
+    """Wait for processes, for some time altogether."""
+    end = time.monotonic() + seconds
     for process in processes:
-        process.start()
-    stopped = False
-    for process in processes:
-        while process.is_alive():
-            try:
-                process.join()
-            except KeyboardInterrupt:  # which the processes got, too
-                stopped = True
-    lost = [str(i) for i, p in enumerate(processes) if p.exitcode]
-    if lost and not stopped:
-        sys.stderr.write(
-            f"workers that ended early: {', '.join(lost)}. The same command goes on.\n"
-        )
-    return stopped
-
-
-def find_gpus(wanted: Sequence[int] | None) -> list[str]:
-    """What CUDA_VISIBLE_DEVICES calls the GPUs to use, by their numbers here; None takes all.
-
-    Raises:
-        ArgumentError: If one of them is not there.
-    """
-    there = _visible()
-    for number in wanted or []:
-        if not 0 <= number < len(there):
-            known = ", ".join(map(str, range(len(there)))) or "none"
-            usage_error(f"--gpus: there is no GPU {number}, only {known}.")
-    return there if wanted is None else [there[number] for number in wanted]
-
-
-def _visible() -> list[str]:
-    """Names of the GPUs that this process may use."""
-    if importlib.util.find_spec("torch") is None:
-        return []
-    import torch
-
-    count = torch.cuda.device_count()
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return [name.strip() for name in named][:count] if any(named) else list(map(str, range(count)))
+        if process.is_alive():
+            process.join(max(0.0, end - time.monotonic()))

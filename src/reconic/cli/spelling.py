@@ -35,7 +35,8 @@ _NOISE = re.compile(
 )
 _FOREIGN = re.compile(r"(?s).*class_path '(?P<cls>[\w.]+)'.*?Option '(?P<key>\w+)' is not accepted")
 _FOREIGN_CALLABLE = re.compile(
-    r"Option '(?P<key>\w+)' is not accepted.*?Namespace\(class_path='(?P<cls>[\w.]+)'"
+    r"Option '(?P<key>\w+)' is not accepted.*?"
+    r"Namespace\((init_args=Namespace\([^()]*\), )?class_path='(?P<cls>[\w.]+)'"
 )
 
 

@@ -29,7 +29,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def _bring_to_disk(path: Path) -> None:
     """Wait until a file's contents are on the disk, which also tells if that is full."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDWR)  # Windows needs the right to write
     try:
         os.fsync(handle)
     finally:

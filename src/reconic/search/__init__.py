@@ -11,15 +11,15 @@ from reconic.search.plan import Plan
 from reconic.search.report import write_best, write_report
 from reconic.search.space import Dimension, Space
 from reconic.search.study import open_study
-from reconic.search.trials import Outcome, Pruned, Report, run_trials
+from reconic.search.trials import Pruned, Report, is_finished, run_trials
 
 __all__ = [
     "Dimension",
-    "Outcome",
     "Plan",
     "Pruned",
     "Report",
     "Space",
+    "is_finished",
     "open_study",
     "run_trials",
     "write_best",

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+import yaml
+from optuna.trial import FixedTrial, TrialState
 
+from reconic.search.space import Space, placed
 from reconic.track import write_text
 from reconic.view.figures import PLOTLY
 
@@ -23,12 +25,17 @@ border-bottom:1px solid #ddd;font-variant-numeric:tabular-nums}tr.best{backgroun
 
 
 def write_best(study: optuna.Study, folder: Path) -> Path | None:
-    """Write the configuration of the best trial as `best.yaml`; None if no trial is complete."""
+    """Write the configuration of the best trial as `best.yaml`; None if no trial is complete.
+
+    It is made of what the study searches, as the trial may have run on another machine.
+    """
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         return None
-    config = Path(study.best_trial.user_attrs["folder"]) / "config.yaml"
+    searched = study.user_attrs["search"]
+    values = Space(searched["space"]).suggest(FixedTrial(study.best_params))
+    config = placed(searched["config"], values)
     path = folder / "best.yaml"
-    write_text(path, config.read_text(encoding="utf-8"))
+    write_text(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     return path
 
 
@@ -63,14 +70,25 @@ def _figures(study: optuna.Study, metric: str) -> list[Any]:
         varied = len({t.value for t in complete}) > 1
         if varied:
             figures.append(draw.plot_param_importances(study, target_name=metric))
-        figures.append(draw.plot_parallel_coordinate(study, target_name=metric))
+        figures.append(_shaded(draw.plot_parallel_coordinate(study, target_name=metric)))
         figures.append(draw.plot_slice(study, target_name=metric))
     figures[0].update_xaxes(dtick=max(1, len(study.get_trials(deepcopy=False)) // 10))
     for figure in figures:
         figure.update_layout(template=PLOTLY)
-        figure.update_traces(line_colorscale=_SHADES, selector={"type": "parcoords"})
         figure.update_traces(marker_colorscale=_SHADES, selector={"type": "scatter"})
     return figures
+
+
+def _shaded(parallel: Any) -> Any:
+    """Parallel coordinates whose lines are all seen on white, in the shades of the colour bar."""
+    from plotly.colors import sample_colorscale
+
+    *lines, bar = parallel.data
+    for line in lines:
+        place = line.y[0]  # of the metric, from 0 for the smallest to 1
+        at = 1 - place if bar.marker.reversescale else place
+        line.update(line_color=sample_colorscale(_SHADES, at)[0], opacity=1)
+    return parallel
 
 
 def _summary(study: optuna.Study, metric: str) -> str:
@@ -82,7 +100,7 @@ def _summary(study: optuna.Study, metric: str) -> str:
 
 
 def _table(study: optuna.Study, home: Path) -> str:
-    trials = study.get_trials(deepcopy=False)
+    trials, best = study.get_trials(deepcopy=False), study.best_trial.number
     names = sorted({name for t in trials for name in t.params})
     head = "".join(f"<th>{html.escape(n)}" for n in ("trial", "state", "value", *names, "run"))
     rows = []
@@ -90,9 +108,9 @@ def _table(study: optuna.Study, home: Path) -> str:
         value = "" if t.value is None else f"{t.value:.5g}"
         params = [_cell(t.params.get(n, "")) for n in names]
         run = t.user_attrs.get("folder", "")
-        run = os.path.relpath(run, home) if run else ""
+        run = os.path.relpath(run, home) if run and Path(run).is_dir() else ""  # else elsewhere
         cells = [str(t.number), t.state.name.lower(), value, *params, run]
-        mark = " class=best" if t.number == study.best_trial.number else ""
+        mark = " class=best" if t.number == best else ""
         rows.append(f"<tr{mark}>" + "".join(f"<td>{html.escape(c)}" for c in cells))
     return f"<table><tr>{head}{''.join(rows)}</table>"
 

@@ -6,15 +6,17 @@ import contextlib
 import json
 import logging
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from reconic.search.plan import Plan
+from reconic.search.sampler import make_sampler
 from reconic.search.space import Space
 from reconic.track import hidden
 
@@ -22,6 +24,8 @@ __all__ = ["open_study"]
 
 _HEARTBEAT = 15  # seconds between signs of life of a trial
 _GRACE = 60  # seconds without one after which its process is taken for dead
+_BUSY = 60  # seconds to wait for a SQLite file that another process writes
+_MAKING = 0.5  # seconds after which another process may have made the tables
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -34,7 +38,6 @@ def open_study(
     plan: Plan,
     config: Mapping[str, Any],
     *,
-    worker: int = 0,
     heartbeat: int = _HEARTBEAT,
     grace: int = _GRACE,
 ) -> Iterator[optuna.Study]:
@@ -45,18 +48,20 @@ def open_study(
         name: Name of the study in the database.
         plan: How to search.
         config: Configuration to search around.
-        worker: Number of this process; each draws other random numbers.
         heartbeat: Seconds between signs of life of a running trial.
         grace: Seconds without one after which the trial is given to another process.
 
     Raises:
         ConnectionError: If the database cannot be reached.
-        ValueError: If a study of that name is there that searches something else.
+        ValueError: If a study of that name is there that searches something else, or the URL is
+            ambiguous.
     """
     url = _url(storage)
     try:
         backend = _storage(url, plan.retries, heartbeat, grace)
-    except (DBAPIError, ArgumentError, NoSuchModuleError, ImportError, RuntimeError) as error:
+    except (
+        DBAPIError, ArgumentError, NoSuchModuleError, ImportError, RuntimeError, ValueError
+    ) as error:  # fmt: skip
         reason = hidden(str(error).splitlines()[0])
         raise ConnectionError(
             f"search: `storage` must be a database that can be reached, got {hidden(url)} "
@@ -67,7 +72,7 @@ def open_study(
             study_name=name,
             storage=backend,
             direction="maximize" if plan.larger_is_better else "minimize",
-            sampler=_sampler(plan, worker),
+            sampler=make_sampler(plan),
             pruner=_pruner(plan),
             load_if_exists=True,
         )
@@ -78,7 +83,22 @@ def open_study(
         backend.engine.dispose()
 
 
-def _storage(url: str, retries: int, heartbeat: int, grace: int) -> optuna.storages.RDBStorage:
+def _storage(
+    url: str, retries: int, heartbeat: int, grace: int, tries: int = 3
+) -> optuna.storages.RDBStorage:
+    """The database; made by one of the processes that come to an empty one at the same time."""
+    try:
+        return _opened(url, retries, heartbeat, grace)
+    except DBAPIError as error:
+        made = isinstance(error, IntegrityError) or "already exists" in str(error)
+        if not made or tries == 1:
+            raise
+    time.sleep(_MAKING)
+    return _storage(url, retries, heartbeat, grace, tries - 1)
+
+
+def _opened(url: str, retries: int, heartbeat: int, grace: int) -> optuna.storages.RDBStorage:
+    busy = {"connect_args": {"timeout": _BUSY}} if url.startswith("sqlite") else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.storages.RDBStorage(
@@ -88,7 +108,7 @@ def _storage(url: str, retries: int, heartbeat: int, grace: int) -> optuna.stora
             heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(
                 max_retry=retries
             ),
-            engine_kwargs={"pool_pre_ping": True},
+            engine_kwargs={"pool_pre_ping": True, **busy},
         )
 
 
@@ -97,6 +117,11 @@ def _url(storage: str | Path) -> str:
     if "://" not in text:
         Path(text).parent.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{text}"
+    if text.partition("?")[0].count("@") > 1:
+        raise ValueError(
+            f"search: `storage` must have one @, before the host, got {hidden(text)}. Write one in "
+            "the password as %40."
+        )
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", text)
 
 
@@ -105,6 +130,7 @@ def _claim(study: optuna.Study, plan: Plan, config: Mapping[str, Any]) -> None:
     mine = {
         "command": plan.command,
         "metric": plan.metric,
+        "direction": "maximize" if plan.larger_is_better else "minimize",
         "space": Space(plan.space).spec,
         "config": json.loads(json.dumps(dict(config))),
     }
@@ -118,17 +144,6 @@ def _claim(study: optuna.Study, plan: Plan, config: Mapping[str, Any]) -> None:
             f"search: the study {study.study_name!r} in this database must search the same, got "
             f"another {', '.join(differing)}. Choose another `name`, or another storage."
         )
-
-
-def _sampler(plan: Plan, worker: int) -> optuna.samplers.BaseSampler:
-    seed = plan.seed + 1_000_003 * worker
-    if plan.sampler == "grid":
-        return optuna.samplers.GridSampler(Space(plan.space).grid(), seed=plan.seed)
-    if plan.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    if plan.sampler == "cmaes":
-        return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    return optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=False)
 
 
 def _pruner(plan: Plan) -> optuna.pruners.BasePruner:

@@ -22,10 +22,11 @@ __all__ = ["Bundle", "Input", "read_bundle", "write_bundle"]
 _FORMAT = 1
 _TIME = (1980, 1, 1, 0, 0, 0)  # of all members, the first that the format knows
 _LARGEST = 2**26  # bytes of a member that is read
-# Where results go, and how many devices share one scan, are no part of a run.
+# Where results go, what it went on from, and which devices share it, are no part of a run.
 _LEFT_OUT = ("name", "logdir", "out", "trackers", "config", "devices", "coordinator", "processes",
-             "process")  # fmt: skip
-_DATA_KEYS = ("train", "val", "test", "init", "resume", "ksp", "maps", "traj", "measurement",
+             "process", "resume", "trainer.accelerator", "trainer.devices", "trainer.num_nodes",
+             "trainer.strategy")  # fmt: skip
+_DATA_KEYS = ("train", "val", "test", "init", "ksp", "maps", "traj", "measurement",
               "psf", "method")  # fmt: skip
 _TEXTS = ("metrics.jsonl", "results.json", "slices.csv")
 
@@ -137,8 +138,15 @@ def _without_paths(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Inpu
                 made.append(scrubbed(piece))
         return ",".join(made)
 
-    kept = {key: value for key, value in config.items() if key not in _LEFT_OUT}
-    return _mapped(kept, replaced), inputs
+    return _mapped(_kept(config), replaced), inputs
+
+
+def _kept(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return {
+        key: _kept(value, f"{prefix}{key}.") if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if f"{prefix}{key}" not in _LEFT_OUT
+    }
 
 
 def _is_path(text: str, key: str) -> bool:
@@ -154,9 +162,10 @@ def _is_data(text: str, key: str) -> bool:
 
 
 def _hint(path: str) -> str | None:
-    """A relative path that leads down, if nothing in it tells of the machine."""
+    """A relative path or pattern that leads down, if nothing in it tells of the machine."""
     ordinary = not is_absolute(path) and ".." not in Path(path).parts
-    return path if ordinary and scrubbed(f"{path} ") == f"{path} " else None
+    plain = re.sub(r"[*?\[\]]", "_", path) + " "  # an absolute path may begin after one of these
+    return path if ordinary and scrubbed(plain) == plain else None
 
 
 def _mapped(value: Any, change: Callable[[str, str], str], key: str = "") -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from reconic.io import example_files
 
 __all__ = ["Fingerprint", "find_data", "fingerprint"]
 
@@ -19,7 +23,7 @@ class Fingerprint:
     Attributes:
         sha256: SHA-256 of a file, or of those of several files one after another.
         n_bytes: Length of all files.
-        folder: Whether they are named by their folder.
+        folder: Whether they are named by their folder, or a pattern.
     """
 
     sha256: str
@@ -28,12 +32,12 @@ class Fingerprint:
 
 
 def fingerprint(path: str | Path) -> Fingerprint | None:
-    """Fingerprint of a file, a pair .cfl and .hdr, a folder of examples, or a run's weights.
+    """Fingerprint of a file, a pair .cfl and .hdr, a folder or pattern of examples, or weights.
 
-    The names of the files play no part, but for their order in a folder.
+    The names of the files play no part, but for their order.
 
     Args:
-        path: File, folder, or run folder; None is returned where there is none of these.
+        path: File, folder, pattern, or run folder; None is returned where there is none of these.
     """
     files = _files(Path(path))
     if not files:
@@ -41,11 +45,11 @@ def fingerprint(path: str | Path) -> Fingerprint | None:
     sums = [_sum(file) for file in files]
     both = hashlib.sha256("".join(sums).encode()).hexdigest()
     sha256 = sums[0] if len(sums) == 1 else both
-    return Fingerprint(sha256, _length(files), Path(path).is_dir())
+    return Fingerprint(sha256, _length(files), Path(path) not in files)
 
 
 def find_data(where: Path, wanted: Fingerprint) -> Path | None:
-    """File or folder with a fingerprint: a path itself, or anything below it."""
+    """File, folder or pattern with a fingerprint: a path itself, or anything below it."""
     for path in _candidates(where):
         files = _files(path)
         if files and _length(files) == wanted.n_bytes and fingerprint(path) == wanted:
@@ -57,6 +61,7 @@ def _candidates(where: Path) -> Iterator[Path]:
     yield where
     if where.is_dir():
         yield from sorted(where.rglob("*"))
+        yield where / "**" / "*.h*5"  # of a pattern that matched in several folders
 
 
 def _files(path: Path) -> list[Path]:
@@ -69,8 +74,14 @@ def _files(path: Path) -> list[Path]:
     if found := [p for p in weights if p.is_file()]:
         return found[:1]
     if not path.is_dir():
-        return []
+        return _of_pattern(path)
     return sorted(p for p in path.iterdir() if p.suffix.lower() in _DATA and p.is_file())
+
+
+def _of_pattern(path: Path) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError, ValueError):  # a file may be there twice
+        return example_files(path) if glob.has_magic(str(path)) else []
+    return []
 
 
 def _length(files: list[Path]) -> int:

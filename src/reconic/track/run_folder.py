@@ -15,7 +15,7 @@ from reconic.io import atomic_path
 
 __all__ = ["environment", "hidden", "new_run", "write_json", "write_text"]
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):\S*@")
 _QUERY = re.compile(r"(?i)(?<=password=)[^&\s]+")
 _PACKAGES = (
     "reconic", "numpy", "torch", "lightning", "jax", "jaxlib", "optax", "jsonargparse", "h5py",

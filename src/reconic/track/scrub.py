@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import io
 import os
@@ -17,7 +18,13 @@ __all__ = ["SECRET", "is_absolute", "plain_png", "scrubbed"]
 SECRET = re.compile(r"(?i)api_?key|token|passw|secret|credential")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _ABSOLUTE = re.compile(r"(?:~[\w.-]*|[A-Za-z]:)?[\\/]")
-_PATH = re.compile(r"(?<![\w.:/\\~])(?:~[\w.-]*|[A-Za-z]:)?(?:[\\/][^\s\\/'\",;:()\[\]]+)+[\\/]?")
+_PART = r"[^\s\\/'\",;:()\[\]]+"
+_PATH = re.compile(
+    r"(?<![\w.\\/~])(?:(?:~[\w.-]*|[\w.@-]+:)?"  # a home; a drive, a host, or file:
+    r"(?:\\+|/|(?<!:)/{2,}|/{3,})"
+    r"|(?:file|nfs|smb|ssh|sftp)://)"  # other URLs are places of the net
+    rf"{_PART}(?:[\\/]+{_PART})*[\\/]*"
+)
 _IDENTIFIER = re.compile(r"[\w.]*")
 _SHORTEST = 8  # length of a secret; a shorter value of a variable may be anything
 
@@ -32,7 +39,9 @@ def scrubbed(text: str) -> str:
         text = text.replace(secret, "***")
     if _IDENTIFIER.fullmatch(text):
         return text
-    text = _PATH.sub("PATH", text.replace(str(Path.home()), "/home"))  # which may hold a space
+    if home := _home():
+        text = text.replace(str(home), "/home")  # which may hold a space
+    text = _PATH.sub("PATH", text)
     for name, shown in _names().items():
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", shown, text)
     return text
@@ -59,9 +68,23 @@ def _secrets() -> list[str]:
     return sorted(found, key=len, reverse=True)
 
 
+def _home() -> Path | None:
+    """Home of the user; None where there is none or all is in it, as in containers."""
+    with contextlib.suppress(RuntimeError):
+        return Path.home() if Path.home().name else None
+    return None
+
+
+def _user() -> str:
+    """Name of the user; empty where there is none."""
+    with contextlib.suppress(KeyError, OSError, ImportError):
+        return getpass.getuser()
+    return ""
+
+
 def _names() -> dict[str, str]:
     """What to call user and machine instead of by their names, the longest first."""
-    host = socket.gethostname()
-    found = dict.fromkeys([getpass.getuser(), Path.home().name], "USER")
+    host, home = socket.gethostname(), _home()
+    found = dict.fromkeys([_user(), home.name if home else ""], "USER")
     found |= dict.fromkeys([host, host.partition(".")[0]], "HOST")
     return {name: found[name] for name in sorted(found, key=len, reverse=True) if name}

@@ -116,9 +116,10 @@ def open_trackers(specs: Sequence[TrackerSpec], folder: Path) -> Trackers:
     for plan in map(_planned, specs):
         kind = KNOWN.get(plan.name, OTHER)
         arguments = {**kind.defaults(folder, plan.arguments), **plan.arguments}
-        loggers[plan.name] = plan.cls(**arguments)
-        for name, level in kind.levels.items():  # only now: importing a package sets its own
-            logging.getLogger(name).setLevel(level)
+        name = f"{plan.name} {len(loggers) + 1}" if plan.name in loggers else plan.name
+        loggers[name] = plan.cls(**arguments)
+        for path, level in kind.levels.items():  # only now: importing a package sets its own
+            logging.getLogger(path).setLevel(level)
     return Trackers(loggers)
 
 

@@ -99,12 +99,11 @@ def best_lam(
     λ is relative to maps of unit sum of squares.
 
     Args:
-        batches: Batches of examples, the validation set, as in `evaluate`.
+        batches: Batches of examples, the validation set, as in `evaluate`; gone through for each λ.
         system: Makes the forward model of a batch.
         metric: "nrmse", "psnr" or "ssim".
         device: Where to compute.
     """
-    batches = list(batches)
     sign = -1.0 if metric_mode(metric) == "max" else 1.0
 
     def cost(lam: float) -> float:

@@ -12,7 +12,11 @@ from typing import NoReturn
 
 __all__ = ["Interrupted", "Signals", "ignore_signals"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGUSR1")
+    if hasattr(signal, name)  # not on every system
+]
 
 
 class Interrupted(Exception):

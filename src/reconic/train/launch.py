@@ -9,11 +9,16 @@ from collections.abc import Iterator, Mapping
 
 import torch
 import torch.distributed as dist
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch.distributed import (
     PrefixStore,  # pyright: ignore[reportPrivateImportUsage]
     Store,  # pyright: ignore[reportPrivateImportUsage]
     TCPStore,  # pyright: ignore[reportPrivateImportUsage]
+)
+from torch.distributed.distributed_c10d import (
+    _abort_process_group,  # pyright: ignore[reportPrivateUsage]
 )
 
 from reconic.train import processes
@@ -27,8 +32,8 @@ __all__ = ["check_count", "joined"]
 _NEWS = 3.0  # seconds in which news of a lost rank follow the error that it causes
 _TOLD = (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError)
 _STARTERS = {  # how each is known, and where it tells the number of processes
-    "torchrun": ("TORCHELASTIC_RUN_ID", "WORLD_SIZE"),
-    "srun": ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_TASKS"),
+    "torchrun": (TorchElasticEnvironment, "TORCHELASTIC_RUN_ID", "WORLD_SIZE"),
+    "srun": (SLURMEnvironment, "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_TASKS"),
 }
 
 
@@ -46,9 +51,11 @@ def check_count(
         ValueError: If not; where each process would train alone, this is a warning.
     """
     n_ranks = _count(strategy)
-    for starter, (sign, count) in _STARTERS.items():
+    known = getattr(strategy, "cluster_environment", None)
+    for starter, (kind, sign, count) in _STARTERS.items():
         n_started = int(environment.get(count, 1)) if sign in environment else n_ranks
-        if n_started == n_ranks:
+        passed = known is not None and not isinstance(known, kind)  # as in a shell that srun gave
+        if passed or n_started == n_ranks:
             continue
         told = (
             f"trainer: `devices` × `num_nodes` must be the number of processes that {starter} "
@@ -92,11 +99,16 @@ def joined(strategy: Strategy, config: str | None = None) -> Iterator[Watch | No
         strategy.set_world_ranks()
         address, store = _store(strategy)
         check = stack.enter_context(others(strategy, address, store.port, config))
-        watch = meet(store, address, strategy.global_rank, _count(strategy), check)
+        # The store of torchrun outlives processes that fail and are started again.
+        attempt = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        watch = meet(attempt, address, strategy.global_rank, _count(strategy), check)
+        stack.callback(_abandon)  # last: others hear of an error first
         stack.enter_context(_ending_together(watch))
-        stack.enter_context(_group(strategy, PrefixStore("group", store)))
+        _begin(strategy, PrefixStore("group", attempt))
         yield watch
         processes.gather(None)  # all are done
+        processes.end()
+        dist.destroy_process_group()
 
 
 def _count(strategy: Strategy) -> int:
@@ -156,8 +168,7 @@ def _ending_together(watch: Watch) -> Iterator[None]:
         watch.close()
 
 
-@contextlib.contextmanager
-def _group(strategy: DDPStrategy, store: Store) -> Iterator[None]:
+def _begin(strategy: DDPStrategy, store: Store) -> None:
     """Process groups: that of the strategy, and one on the CPU if it is on other devices."""
     device = strategy.root_device
     if on_gpu := device.type == "cuda":
@@ -173,8 +184,10 @@ def _group(strategy: DDPStrategy, store: Store) -> Iterator[None]:
     talk = dist.group.WORLD if backend == "gloo" else dist.new_group(backend="gloo")
     assert isinstance(talk, dist.ProcessGroup)
     processes.begin(talk)
-    try:
-        yield
-    finally:
+
+
+def _abandon() -> None:
+    """Leave groups that an error left; to destroy them, NCCL may wait for others to take part."""
+    if processes.count() > 1:
         processes.end()
-        dist.destroy_process_group()
+        _abort_process_group()

@@ -140,9 +140,9 @@ def _hello(peer: socket.socket) -> dict[str, Any]:
     """First line of a connection; empty if it is none of ours."""
     peer.settimeout(5)
     found = b""
-    with contextlib.suppress(OSError, ValueError):
-        while not found.endswith(b"\n") and len(found) < 1 << 12 and (more := peer.recv(1 << 10)):
-            found += more
+    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+        while not found.endswith(b"\n") and len(found) < 1 << 12 and (more := peer.recv(1)):
+            found += more  # byte by byte: what comes after the line is for the Watch
         return dict(json.loads(found))
     return {}
 

@@ -77,10 +77,14 @@ class Scan:
             place: Device of this process.
             shared: Whether this scan is of these coils alone already.
         """
+        placed: dict[int, Tensor] = {}  # of each array; the three systems have the same maps
 
         def own(y: Tensor, A: LinearSystem) -> Part:
             part, y = spread_coils(A, y, shared=shared)
-            return Part(y.to(place), part.to(place))
+            whole = map(id, A.arrays())
+            return Part(
+                y.to(place), part.map(lambda a: placed.setdefault(next(whole), a.to(place)))
+            )
 
         y, A = own(self.y, self.A)
         split = self.split and (own(*self.split[0]), own(*self.split[1]))

@@ -9,12 +9,24 @@ import selectors
 import socket
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 __all__ = ["GRACE", "Watch", "send"]
 
 GRACE = 10.0  # seconds that a rank has to end by itself once another one is lost
+_open: weakref.WeakSet[socket.socket] = weakref.WeakSet()  # all connections of this process
+
+
+def _close_copies() -> None:
+    """In a forked worker of a data loader: it would outlive its rank, and keep connections open."""
+    for peer in list(_open):
+        peer.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on every system
+    os.register_at_fork(after_in_child=_close_copies)
 
 
 class Watch:
@@ -41,6 +53,7 @@ class Watch:
         self.speaks = rank == 0
         self.last: Path | None = None
         self._peers = dict(peers)
+        _open.update(peers.values())
         self._names = names
         self._closing = False
         self._news = threading.Event()

@@ -7,6 +7,7 @@ Each command that makes runs is a module here with the functions `read`, `run` a
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -21,12 +22,8 @@ METRICS = {
 }  # by command; the usual one first
 
 
-class Report(Protocol):
-    """What a trial tells of itself on the way; raises if it should end."""
-
-    def __call__(self, value: float, step: int) -> None:
-        """Tell the metric at a step."""
-        ...
+Report = Callable[[float, int], None]
+"""What a trial tells of itself on the way, metric and step; raises if it should end."""
 
 
 class Trial(NamedTuple):

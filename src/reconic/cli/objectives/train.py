@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import h5py
 import lightning
 from lightning.pytorch.callbacks import Callback
 
 from reconic.cli.objectives import Report, Trial
-from reconic.cli.spelling import Parsed, parsed
+from reconic.cli.spelling import Parsed, parsed, usage_error
 from reconic.cli.train import BASES
+from reconic.io import example_files
+from reconic.io.hdf5 import intact
 from reconic.train.config import prepare, train_parser
 from reconic.train.engine import Fit, fit
 from reconic.train.interrupt import Interrupted
@@ -18,9 +21,13 @@ from reconic.train.interrupt import Interrupted
 __all__ = ["read", "run", "trial"]
 
 
-def read(path: Path, metric: str | None = None) -> Parsed:  # noqa: ARG001
+def read(path: Path, metric: str | None = None) -> Parsed:
     """Parse a configuration file."""
-    return parsed(train_parser(), path, BASES)
+    found = parsed(train_parser(), path, BASES)
+    if metric not in (None, "val/loss") and not _has_truth(found.config.data.val):
+        usage_error(f"the metric {metric} needs validation data with true images, the key `imgs`. "
+                    "Without them there is the metric val/loss.")  # fmt: skip
+    return found
 
 
 def run(parsed: Parsed) -> Path:
@@ -35,6 +42,16 @@ def trial(parsed: Parsed, metric: str, larger_is_better: bool, report: Report) -
     if not math.isfinite(reports.best):
         raise ValueError(f"search: a trial must be validated, got no {metric}.")
     return Trial(reports.sign * reports.best, folder)
+
+
+def _has_truth(val: str | list[str]) -> bool:
+    """Whether validation data have true images; of data that are not there a run tells itself."""
+    try:
+        first = example_files(val)[0]
+    except FileNotFoundError:
+        return True
+    with intact("data", str(first)), h5py.File(first, "r") as file:
+        return "imgs" in file
 
 
 def _fit(parsed: Parsed, callbacks: list[Callback]) -> Fit:
@@ -56,6 +73,7 @@ class _Reports(Callback):
         self.sign = 1.0 if larger_is_better else -1.0
         self.report = report
         self.best = -math.inf
+        self.n_reports = 0
 
     def on_validation_end(
         self,
@@ -67,4 +85,5 @@ class _Reports(Callback):
             return
         value = float(trainer.callback_metrics[self.metric])
         self.best = max(self.best, self.sign * value)
-        self.report(value, trainer.current_epoch)
+        self.report(value, self.n_reports)  # an epoch may have several
+        self.n_reports += 1
