@@ -1,4 +1,7 @@
-"""Tables."""
+"""Lines and tables."""
+
+import subprocess
+import sys
 
 from reconic.cli.console import format_markdown, format_table, suggest
 
@@ -24,3 +27,13 @@ def test_markdown():
 def test_suggest():
     assert suggest("modl", ["MoDL", "CGSense"]) == " Did you mean 'MoDL'?"
     assert suggest("xyz", ["MoDL"]) == ""
+
+
+def test_printing_goes_on_where_nobody_reads():
+    code = "from reconic.cli.console import say\nfor i in range(3): say('x' * 10000)\nexit(7)"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    assert writer.wait(60) == 7

@@ -62,6 +62,13 @@ def test_defaults_and_choices_are_those_of_the_code():
     assert "(default: MoDL)" in text
     assert "--trainer.max_epochs int Stop training once this number of epochs is reached. " in text
     assert "Number of examples of a training batch, of all devices together; validation" in text
+    assert "to find any bugs (ie: a sort of unit test). (default: False)" in text
+    for command, found in {
+        "recon": "--traj_unit {rad/voxel,cycles/voxel,1/fov} ",
+        "view": "--kind {volume,complex,kspace,maps,trajectory} ",
+        "simulate": "examples. (default: 4.0)",
+    }.items():
+        assert found in " ".join(command_help(command).split())
 
 
 SOURCE = '''
@@ -70,6 +77,7 @@ import json as j
 from reconic.cli.console import say as speak
 
 LIMIT = 3
+Kind = Literal["one", "two"]
 
 @dataclass
 class Options:
@@ -81,7 +89,7 @@ class Options:
     """
     deep: float = 1.5
 
-def work(a: int, *, b: str = "x", options: Options = Options(), c=None):
+def work(a: int, *, b: str = "x", options: Options = Options(), c=None, d: Kind | None = LIMIT):
     """Work.
 
     Args:
@@ -107,6 +115,7 @@ def test_parameters_of_a_function(source):
         Parameter("b", "str", "'x'", "Second: with a colon."),
         Parameter("options.deep", "float", "1.5", "How deep, in metres."),
         Parameter("c", "", "None", ""),
+        Parameter("d", "Literal['one', 'two'] | None", "3", ""),
     ]
 
 

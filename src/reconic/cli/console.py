@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -12,9 +13,12 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # header, rows
 
 
 def say(text: str) -> None:
-    """Print a line, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Print a line, at once; goes on where nobody reads it any more, as after `| head`."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def suggest(name: str, valid: Iterable[str]) -> str:

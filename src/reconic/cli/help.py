@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconic.cli.examples import EXAMPLES
-from reconic.cli.source import Parameter, Source, load, parameters
+from reconic.cli.source import Parameter, Source, kind_of, load, parameters
 
 __all__ = ["command_help", "command_parser"]
 
@@ -110,7 +110,7 @@ def _argument(source: Source, flag: str, keywords: dict[str, ast.expr]) -> tuple
     elif choices:
         kind = "{" + ",".join(choices) + "}"
     elif "type" in keywords:
-        kind = ast.unparse(keywords["type"])
+        kind = kind_of(source, keywords["type"])
     default = ast.unparse(keywords["default"]) if "default" in keywords else None
     text = " ".join(source.literal(keywords["help"]).split())
     return Parameter(flag.lstrip("-"), kind, default, text), not flag.startswith("-")
@@ -133,7 +133,7 @@ def _read_signature(
 
 def _first_sentence(text: str) -> str:
     """Beginning of a text of another package, to its first stop."""
-    return re.split(r"(?<=[.:])\s", text, maxsplit=1)[0]
+    return re.split(r"(?<!\(ie:)(?<=[.:])\s", text, maxsplit=1)[0]
 
 
 def _parser(prog: str, options: _Options) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import importlib.util
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Parameter", "Source", "parameters"]
+__all__ = ["Parameter", "Source", "kind_of", "load", "parameters"]
 
 _ARGUMENT = re.compile(r"^(\w+)(?: \(.*?\))?:\s*(.*)$")
 
@@ -69,6 +70,17 @@ class Source:
                         return load(node.module).find(alias.name)
         return None
 
+    def has(self, name: str) -> bool:
+        """Whether a name comes from this package, so that it is soon found."""
+        top = self.name.partition(".")[0]
+        for node in self.tree.body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] != top:
+                continue
+            names = [a.asname or a.name for a in getattr(node, "names", [])]
+            if name in [*names, *_targets(node), getattr(node, "name", None)]:
+                return True
+        return False
+
     def literal(self, node: ast.AST) -> Any:
         """Value of a literal, or of a name that stands for one; ValueError for anything else."""
         if isinstance(node, ast.Name) and (found := self.find(node.id)):
@@ -98,14 +110,32 @@ def parameters(source: Source, node: ast.AST) -> Iterator[Parameter]:
     if not isinstance(function, ast.FunctionDef):
         return
     for argument, default in _signature(function.args):
-        kind = ast.unparse(argument.annotation) if argument.annotation else ""
+        kind = kind_of(source, argument.annotation) if argument.annotation else ""
         nested = source.find(kind) if kind.isidentifier() else None
         if nested and isinstance(nested[1], ast.ClassDef) and _is_dataclass(nested[1]):
             for field in parameters(*nested):
                 yield Parameter(f"{argument.arg}.{field.name}", *_rest(field))
         else:
             text = texts.get(argument.arg, "")
-            yield Parameter(argument.arg, kind, default and ast.unparse(default), text)
+            yield Parameter(argument.arg, kind, default and _default(source, default), text)
+
+
+def kind_of(source: Source, annotation: ast.expr) -> str:
+    """Annotation in which names of literals are spelled out: they are what can be given."""
+
+    class Spelling(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            found = source.find(node.id) if source.has(node.id) else None
+            is_literal = found and ast.unparse(found[1]).startswith("Literal[")
+            return found[1] if found and is_literal else node
+
+    return ast.unparse(Spelling().visit(copy.deepcopy(annotation)))
+
+
+def _default(source: Source, node: ast.expr) -> str:
+    """Default, or what a name that stands for it was assigned."""
+    found = source.find(node.id) if isinstance(node, ast.Name) and source.has(node.id) else None
+    return ast.unparse(found[1] if found else node)
 
 
 def _rest(p: Parameter) -> tuple[str, str | None, str]:
