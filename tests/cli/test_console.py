@@ -31,9 +31,8 @@ def test_suggest():
 
 def test_printing_goes_on_where_nobody_reads():
     code = "from reconic.cli.console import say\nfor i in range(3): say('x' * 10000)\nexit(7)"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    writer.stdout.close()
-    assert writer.stderr.read() == b""
-    assert writer.wait(60) == 7
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 7
