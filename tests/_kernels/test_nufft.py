@@ -22,6 +22,7 @@ BATCHES = {  # batch axes of the images and of the trajectories
     "a trajectory per frame": ((2, 3), (3,)),
     "a trajectory per sample, one for its frames": ((2, 3), (2, 1)),
     "both broadcast": ((2, 1), (2, 3)),
+    "a trajectory per frame and echo": ((2, 2, 3), (2, 3)),
 }
 
 
@@ -59,6 +60,28 @@ def test_tolerance_is_met_on_spokes_of_an_image(tol, dtype):
     y = waves @ (grid < 11).ravel()
     want = (waves.conj().T @ y).reshape(1, 32, 32)
     assert error(nufft_adjoint(y[None].astype(dtype), traj, (32, 32), tol), want) <= tol
+
+
+def test_tolerance_is_met_on_a_whole_radial_scan():
+    """In single precision; the oracle, in double, is asked for a millionth of the error."""
+    angle = np.pi * np.arange(402) / 402
+    radius = np.linspace(-np.pi, np.pi, 512, endpoint=False)
+    traj = np.stack([np.outer(np.sin(angle), radius), np.outer(np.cos(angle), radius)], -1)
+    traj = traj.reshape(-1, 2).astype(np.float32)
+    disc = np.hypot(*np.mgrid[-128:128, -128:128]) < 80
+    y = nufft(disc[None] + 0j, traj, 1e-10)
+    want = nufft_adjoint(y, traj, (256, 256), 1e-10)
+    assert error(nufft_adjoint(y.astype(np.complex64), traj, (256, 256), 1e-4), want) <= 1e-4
+
+
+def test_views_that_torch_has_not_computed(rng, normal):
+    torch = pytest.importorskip("torch")
+    x, k = (torch.from_numpy(a).conj() for a in (normal(2, 6, 5), 1j * trajectory(rng, 17, 2)))
+    traj = k.imag
+    assert x.is_conj()
+    assert traj.is_neg()
+    want = exact_nufft(x.resolve_conj().numpy(), traj.resolve_neg().numpy())
+    assert error(nufft(x, traj, 1e-12), want) < 1e-12
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
@@ -323,6 +346,7 @@ def test_the_caches_size_is_bounded():
         kept.give(i, Plan(lambda *_: None, traj, 30))
     assert len(kept) == 3
     assert kept.take(9, traj) is not None
+    assert kept.take(9, traj) is None  # while it runs
     assert kept.take(0, traj) is None
     kept.give("large", Plan(lambda *_: None, traj, 1000))
     assert len(kept) == 1
