@@ -136,19 +136,24 @@ def test_wrong_use_of_recon(reconic, ksp, argv, message):
 
 
 def test_simulate(reconic, tmp_path):
-    argv = ("--source", "shepp-logan", "--shape", "[40,32]", "--photos", 0, "--processes", 1)
+    argv = ("--source", "shepp-logan", "--shape", "40,32", "--photos", 0, "--processes", 1)
     sizes = ("--n_train", 2, "--n_val", 1, "--n_test", 1, "--progress", "false")
     status, out, _ = reconic("simulate", "--out", tmp_path, *argv, *sizes)
     assert status == 0
     assert out.split() == [str(tmp_path / f"{split}.h5") for split in ("train", "val", "test")]
     with h5py.File(tmp_path / "train.h5") as file:
         assert file["imgs"].shape == (2, 40, 32)
+    argv = [word.replace("40,32", "[40,32]") if isinstance(word, str) else word for word in argv]
     _, out, _ = reconic("simulate", "--out", tmp_path, *argv, *sizes, "--shards", 2)
     assert out.split()[0] == str(tmp_path / "train")
     assert len(list((tmp_path / "train").iterdir())) == 2
     status, _, err = reconic("simulate", "--out", tmp_path, *argv, *sizes, "--shap", 3)
     assert status == 2
     assert "Did you mean '--shape'" in err
+    for words, found in ((["--shape=40"], "40"), (["--shape", "a,b"], "a,b")):
+        status, _, err = reconic("simulate", "--out", tmp_path, *words)
+        assert status == 2
+        assert f"expected numbers with commas, such as 128,128, got {found}." in err
 
 
 SYSTEMS = """
@@ -235,6 +240,10 @@ def test_info(reconic, home, run, ksp):
 def test_wrong_use_of_info(reconic, home):
     assert reconic("info", "nowhere")[0] == 2
     assert reconic("info", home / "config.json")[0] == 2
+    (home / "cut.h5").write_bytes((home / "test.h5").read_bytes()[:3000])
+    status, _, err = reconic("info", home / "cut.h5")
+    assert status == 2
+    assert "must be of a whole HDF5 file" in err
     (home / "empty").mkdir()
     status, _, err = reconic("info", home / "empty")
     assert status == 2

@@ -130,6 +130,12 @@ def test_misspelt_names_in_a_config(reconic, with_config, changes, wrong, near):
     assert len(err.splitlines()) == 1
 
 
+def test_a_config_of_another_command(reconic, with_config):
+    status, _, err = reconic("train", "--config", with_config({"scene": {}}))
+    assert status == 2
+    assert "there is no key 'scene'. It is one of `reconic descend`." in err
+
+
 @pytest.mark.parametrize(
     ("argv", "wrong", "near"),
     [

@@ -78,6 +78,12 @@ def test_not_finite(tmp_path, ending, value):
 
 
 @every_ending
+def test_only_zeros(tmp_path, ending):
+    with pytest.raises(ValueError, match="must hold samples, got zeros alone"):
+        read_kspace(save(tmp_path / f"scan{ending}", 0 * kspace()))
+
+
+@every_ending
 @pytest.mark.parametrize("index", [1, -1])
 def test_index_beyond_the_examples(tmp_path, ending, index):
     with pytest.raises(IndexError, match=f"must be from 0 to 0, .* got {index}"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reconic.train.coil_maps import _sampled_side
+from reconic.train.coil_maps import _sampled_side, read_maps
 
 
 @pytest.mark.parametrize(("extent", "side"), [(3, 8), (8, 16), (11, 22), (20, 24)])
@@ -22,3 +22,21 @@ def test_centre_of_spokes_ends_where_they_are_too_far_apart(n_spokes):
     side = _sampled_side(spokes.reshape(-1, 2), (64, 64))
     farthest = np.sqrt(0.5) / np.sin(np.pi / 2 / n_spokes)  # where the middle of a gap is that far
     assert farthest - 2 < side / 2 < farthest + 2  # of the points of a grid not all are in a middle
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 6), (2, 4, 8, 6)])  # (coil, ny, nx), and two sets
+def test_maps_of_a_scan(tmp_path, shape):
+    np.save(tmp_path / "maps.npy", np.ones(shape, complex))
+    assert read_maps(str(tmp_path / "maps.npy"), (4, 8, 6)).shape == shape
+
+
+def test_maps_that_frames_share(tmp_path):
+    np.save(tmp_path / "maps.npy", np.ones((4, 1, 8, 6), complex))
+    assert read_maps(str(tmp_path / "maps.npy"), (4, 5, 8, 6)).shape == (4, 1, 8, 6)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 6), (1, 8, 6), (4, 8, 1), (8, 6), (1, 2, 4, 8, 6)])
+def test_maps_of_another_scan(tmp_path, shape):
+    np.save(tmp_path / "maps.npy", np.ones(shape, complex))
+    with pytest.raises(ValueError, match=r"must have shape \(\[set,\] 4, 8, 6\)"):
+        read_maps(str(tmp_path / "maps.npy"), (4, 8, 6))

@@ -64,12 +64,12 @@ def _arrays(path: Path) -> list[list[str]]:
     if path.suffix in (".h5", ".hdf5"):
         import h5py
 
-        with h5py.File(path) as file:
-            return [
-                [k, str(v.shape), str(v.dtype)]
-                for k, v in file.items()
-                if isinstance(v, h5py.Dataset)
-            ]
+        from reconic.io.hdf5 import intact
+
+        found = []
+        with intact("data", str(path)), h5py.File(path) as file:
+            file.visititems(lambda k, v: found.append((k, v)) if hasattr(v, "shape") else None)
+            return [[k, str(v.shape), str(v.dtype)] for k, v in found]
     if path.suffix == ".npy":
         import numpy as np
 

@@ -33,6 +33,8 @@ _NOISE = re.compile(
     r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|"
     r"Problem with given class_path|Parser key "
 )
+_HOMES = {"data": "train", "scene": "descend", "ksp": "recon"}  # whose configurations have them
+_NUMBERS = re.compile(r"-?[\d.]+([eE][+-]?\d+)?(,-?[\d.]+([eE][+-]?\d+)?)+")
 _FOREIGN = re.compile(r"(?s).*class_path '(?P<cls>[\w.]+)'.*?Option '(?P<key>\w+)' is not accepted")
 _FOREIGN_CALLABLE = re.compile(
     r"Option '(?P<key>\w+)' is not accepted.*?"
@@ -69,9 +71,28 @@ def parse(parser: ArgumentParser, argv: Sequence[str], bases: Sequence[type] = (
         for config in configs:
             _check_mapping(config, keys, classes, "")
         with _own_defaults(parser, argv, configs, bases, classes):
-            return parser.parse_args(list(argv))
+            return parser.parse_args(_bracketed(parser, argv))
     except argparse.ArgumentError as error:
         raise argparse.ArgumentError(None, _explain(str(error), keys, classes)) from None
+
+
+def _bracketed(parser: ArgumentParser, argv: Sequence[str]) -> list[str]:
+    """Command line in which numbers with commas are lists, where an option takes several."""
+    several = {
+        f"--{action.dest}"
+        for action in parser._actions
+        if re.search(r"(tuple|list)\[(int|float)", str(getattr(action, "_typehint", "")))
+    }
+    found, option = [], ""
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if equals and name in several and _NUMBERS.fullmatch(value):
+            word = f"{name}=[{value}]"
+        elif option in several and _NUMBERS.fullmatch(word):
+            word = f"[{word}]"
+        found.append(word)
+        option = word
+    return found
 
 
 class Parsed(NamedTuple):
@@ -186,7 +207,9 @@ def _check_mapping(
     valid = {key[len(prefix) :].partition(".")[0] for key in keys if key.startswith(prefix)}
     for key, value in config.items():
         if key not in valid:
-            usage_error(f"there is no key {prefix + str(key)!r}.{suggest(str(key), valid)}")
+            home = f" It is one of `reconic {_HOMES[key]}`." if key in _HOMES else ""
+            near = home or suggest(str(key), valid)
+            usage_error(f"there is no key {prefix + str(key)!r}.{near}")
         inside = f"{prefix}{key}."
         if any(k.startswith(inside) for k in keys):
             if not isinstance(value, dict):
@@ -283,6 +306,7 @@ def _bad_value(where: str, message: str) -> str:
         text.replace(" Expected ", " or ")
         .replace("Expected", "expected")
         .replace("a int", "an int")
+        .replace("expected a tuple", "expected numbers with commas, such as 128,128")
     )
     ending = f", got {value[1]}.{suggest(value[1], choices)}" if value else ""
     return f"{where}: {text.rstrip('.')}{ending}" if where else f"{text}{ending}"

@@ -114,9 +114,14 @@ def read_maps(path: str, shape: tuple[int, ...]) -> np.ndarray:
     else:
         maps = read_cfl(path)
         maps = maps.reshape([n for n in maps.shape if n > 1])
-    if maps.shape[-2:] != shape[-2:] or maps.ndim not in (len(shape), len(shape) + 1):
+    found = maps.shape[-len(shape) :]
+    alike = [
+        n == m or (n == 1 and 0 < i < len(shape) - 2)
+        for i, (n, m) in enumerate(zip(found, shape, strict=False))
+    ]
+    if maps.ndim not in (len(shape), len(shape) + 1) or not all(alike):
         raise ValueError(
-            f"recon: `maps` must have shape ([set,] {', '.join(map(str, shape))}) as the image "
-            f"has, got {maps.shape}."
+            f"recon: `maps` must have shape ([set,] {', '.join(map(str, shape))}), of coils and "
+            f"image, got {maps.shape}. Give those of this scan."
         )
     return maps.astype(np.complex64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -181,5 +182,5 @@ def _chosen(path: Path, key: str | None, found: dict[str, str]) -> str:
     listed = ", ".join(f"{name} {kind}" for name, kind in found.items())
     raise KeyError(
         f"open_array: `key` must be one of the data sets of {path.name} ({listed}), got {key!r}. "
-        f"Try `reconic view {path} --key {next(iter(found))}`."
+        f"Try `reconic view {shlex.quote(str(path))} --key {next(iter(found))}`."
     )
