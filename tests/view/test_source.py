@@ -1,6 +1,5 @@
 """Sources against NumPy's own indexing; what is read is counted."""
 
-import time
 import tracemalloc
 
 import h5py
@@ -88,11 +87,9 @@ def test_a_sparse_file_of_8_gigabytes_is_never_read_whole(tmp_path):
     header[10, 100, 3, 5] = 2 + 1j
     del header
     tracemalloc.start()
-    start = time.perf_counter()
     source = Source(np.load(tmp_path / "big.npy", mmap_mode="r"))
     source.sample()
     plane = source.plane((2, 3), (10, 100, 0, 0))
-    seconds = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert plane[3, 5] == 2 + 1j
@@ -100,7 +97,6 @@ def test_a_sparse_file_of_8_gigabytes_is_never_read_whole(tmp_path):
     assert (
         peak < 5 * 8 * 2**20
     )  # five planes of 2 MB, and the sample of 8 MB twice; the file is 8.4 GB
-    assert seconds < 1
 
 
 def test_projections_are_read_in_blocks(monkeypatch, normal):
