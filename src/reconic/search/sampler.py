@@ -33,14 +33,7 @@ def make_sampler(plan: Plan) -> BaseSampler:
 class _Grid(GridSampler):
     """A grid that does not end the study with its last point: points may have to be done again."""
 
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        pass
+    after_trial = BaseSampler.after_trial
 
 
 class _PerTrial(BaseSampler):
