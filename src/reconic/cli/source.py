@@ -53,8 +53,13 @@ class Source:
             path = home / "__init__.py" if home.is_dir() else home.with_suffix(".py")
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
 
-    def find(self, name: str) -> tuple[Source, ast.AST] | None:
-        """Definition or assigned value of a name, here or where it is imported from."""
+    def find(self, name: str, *, own: bool = False) -> tuple[Source, ast.AST] | None:
+        """Definition or assigned value of a name, here or where it is imported from.
+
+        Args:
+            name: Name, with dots if it is one of an imported module.
+            own: Whether to look in this package alone, which is quicker.
+        """
         module, _, attribute = name.rpartition(".")
         if module:
             found = self._modules().get(module)
@@ -65,21 +70,12 @@ class Source:
             if name in _targets(node):
                 return self, node.value  # pyright: ignore[reportAttributeAccessIssue]
             if isinstance(node, ast.ImportFrom) and node.module:
+                if own and node.module.partition(".")[0] != self.name.partition(".")[0]:
+                    continue
                 for alias in node.names:
                     if (alias.asname or alias.name) == name:
                         return load(node.module).find(alias.name)
         return None
-
-    def has(self, name: str) -> bool:
-        """Whether a name comes from this package, so that it is soon found."""
-        top = self.name.partition(".")[0]
-        for node in self.tree.body:
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] != top:
-                continue
-            names = [a.asname or a.name for a in getattr(node, "names", [])]
-            if name in [*names, *_targets(node), getattr(node, "name", None)]:
-                return True
-        return False
 
     def literal(self, node: ast.AST) -> Any:
         """Value of a literal, or of a name that stands for one; ValueError for anything else."""
@@ -125,7 +121,7 @@ def kind_of(source: Source, annotation: ast.expr) -> str:
 
     class Spelling(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.AST:
-            found = source.find(node.id) if source.has(node.id) else None
+            found = source.find(node.id, own=True)
             is_literal = found and ast.unparse(found[1]).startswith("Literal[")
             return found[1] if found and is_literal else node
 
@@ -134,7 +130,7 @@ def kind_of(source: Source, annotation: ast.expr) -> str:
 
 def _default(source: Source, node: ast.expr) -> str:
     """Default, or what a name that stands for it was assigned."""
-    found = source.find(node.id) if isinstance(node, ast.Name) and source.has(node.id) else None
+    found = source.find(node.id, own=True) if isinstance(node, ast.Name) else None
     return ast.unparse(found[1] if found else node)
 
 
