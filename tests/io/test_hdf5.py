@@ -58,7 +58,11 @@ def test_a_share_of_the_coils_is_read_alone(tmp_path, masks):
     arrays = data_set(tmp_path / "a.h5", n=2, coils=16, space=(128, 96), **traj)
     whole, most = peak_of(lambda: read_kspace(tmp_path / "a.h5", 1))
     asked = []
-    share = lambda n: asked.append(n) or slice(3, 5)  # noqa: E731
+
+    def share(n_coils):
+        asked.append(n_coils)
+        return slice(3, 5)
+
     found, peak = peak_of(lambda: read_kspace(tmp_path / "a.h5", 1, share))
     assert asked == [16]
     assert (found.shared, whole.shared) == (True, False)
@@ -66,6 +70,15 @@ def test_a_share_of_the_coils_is_read_alone(tmp_path, masks):
     np.testing.assert_array_equal(found.maps, arrays["maps"][1, 3:5])
     np.testing.assert_array_equal(found.reference, whole.reference)
     assert peak < 0.4 * most  # 2 of 16 coils, and what is of no coil
+
+
+def test_coils_without_signal_are_a_share_like_any_other(tmp_path):
+    data_set(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["ksp"][:, :2] = 0
+    found = read_kspace(tmp_path / "a.h5", 0, lambda n: slice(2))
+    assert found.shared
+    assert not found.ksp.any()
 
 
 @pytest.mark.parametrize("missing", ["maps", "masks"])

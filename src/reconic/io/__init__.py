@@ -71,10 +71,16 @@ def read_kspace(path: str | Path, index: int = 0, share: Share | None = None) ->
         IndexError: If there is no example `index`.
         TypeError: If the data are real.
         ValueError: If the ending is unknown, the file is cut short, or the data have a wrong rank
-            or hold NaN or Inf.
+            or hold only zeros, NaN or Inf.
     """
     path = Path(path)
-    return READERS[ending(path, READERS, "read_kspace")](path, index, share)
+    found = READERS[ending(path, READERS, "read_kspace")](path, index, share)
+    if not found.shared and not found.ksp.any():  # some coils of a scan may have none
+        raise ValueError(
+            f"read_kspace: the k-space in {path.name} must hold samples, got zeros alone. Export "
+            "it again."
+        )
+    return found
 
 
 def write_image(path: str | Path, x: np.ndarray) -> None:

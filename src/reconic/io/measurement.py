@@ -60,7 +60,7 @@ def checked_kspace(ksp: np.ndarray, path: Path) -> np.ndarray:
 
     Raises:
         TypeError: If it is real.
-        ValueError: If it has fewer than 3 axes, no elements, only zeros, or holds NaN or Inf.
+        ValueError: If it has fewer than 3 axes, no elements, or holds NaN or Inf.
     """
     if ksp.dtype.kind != "c":
         raise TypeError(
@@ -72,11 +72,6 @@ def checked_kspace(ksp: np.ndarray, path: Path) -> np.ndarray:
             f"read_kspace: the k-space in {path.name} must have shape "
             f"(coil, [frames,] [nz,] ny, nx), got {ksp.shape}. Add a coil axis of length 1 for a "
             "single coil; store several scans one by one."
-        )
-    if not ksp.any():
-        raise ValueError(
-            f"read_kspace: the k-space in {path.name} must hold samples, got zeros alone. Export "
-            "it again."
         )
     with np.errstate(over="ignore"):  # what complex64 cannot hold becomes Inf, refused below
         ksp = ksp.astype(np.complex64)
