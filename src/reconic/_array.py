@@ -50,6 +50,7 @@ __all__ = [
     "ordinary",
     "real_dtype",
     "register_pytree",
+    "sum_over",
     "to_device",
     "to_numpy",
     "transpose_linear",
@@ -269,6 +270,15 @@ def while_loop(cond: Callable, body: Callable, state: tuple) -> tuple:
     while bool(cond(state)):
         state = body(state)
     return state
+
+
+def sum_over(term: Callable[..., Array], *arrays: Array) -> Array:
+    """Σ_i term(a[i], b[i], …) along the first axis; JAX compiles a loop of one term."""
+    if is_jax_array(arrays[0]):
+        import jax
+
+        return jax.lax.map(lambda each: term(*each), arrays).sum(0)
+    return sum(term(*(a[i, ...] for a in arrays)) for i in range(arrays[0].shape[0]))
 
 
 def transpose_linear(forward: Callable, x_shape: tuple[int, ...], y: Array) -> Array:

@@ -44,6 +44,7 @@ def test_rows_of_all_kinds_of_sampling(tmp_path):
     assert {"cpu"} == {r["device"] for r in rows}
     assert {r["group"].partition(",")[0] for r in rows} > {"Non-Cartesian MRI"}
     found = {r["name"]: r for r in rows}
+    assert "torch: AᴴA off resonance / (forward + adjoint)" in found
     for library in ("torch", "JAX (jit)"):
         assert f"{library}: AᴴA / batched pair of 2×-oversampled FFTs" in found
         assert f"{library}: forward / plan's execute" in found

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from reconic._array import from_numpy, to_numpy
+from reconic.operator import Identity, Normal
+from reconic.solvers import cg
 from reconic.systems import CartesianMRI, NonCartesianMRI, OffResonanceMRI
 
 EXACT = 1e-12  # asked of the transforms; sums of tens of terms of order one then agree to 1e-10
@@ -69,6 +71,73 @@ def test_lines_of_a_cartesian_scan_are_shifted(normal):
     A = CartesianMRI(np.ones((1, 8, 6), complex), np.ones((8, 6)))
     B = OffResonanceMRI.of(A, np.full((8, 6), 2 * np.pi / (ny * 1e-3)), times)
     np.testing.assert_allclose(A.adjoint(B(x)), np.roll(x, 1, axis=0), atol=1e-10)
+
+
+def matrix(maps, traj, b0, times, shape):
+    """Oracle: the matrix from voxels to samples."""
+    columns = [samples(maps, traj, b0, times, e.reshape(shape)).ravel() for e in np.eye(b0.size)]
+    return np.stack(columns, axis=1)
+
+
+@pytest.mark.parametrize("tol", [1e-1, 1e-2, 1e-4])
+def test_normal_is_a_sum_of_convolutions(scan, like, rng, tol):
+    maps, traj, b0, times, x = scan
+    w = rng.random(200)
+    M = matrix(maps, traj, b0, times, x.shape)
+    want = (M.conj().T @ (np.tile(w, 3) * (M @ x.ravel()))).reshape(x.shape)
+    A = OffResonanceMRI.of(NonCartesianMRI(maps, traj, w, tol=EXACT), b0, times, tol=tol)
+    A = A.map(lambda a: from_numpy(a, like))
+    n, segments = A.instants.shape[0], A.N.phases.shape[0]
+    assert n < segments < 2 * n
+    assert error(to_numpy(A.normal(from_numpy(x, like))), want) < 1.5 * tol  # as of the samples
+    assert error(to_numpy(A.N(from_numpy(x, like))), want) < 1.5 * tol
+
+
+def test_normal_of_spokes_that_share_their_times(normal, rng):
+    """Of a batch with a field each, two sets of maps, weights, and samples (spoke, readout)."""
+    maps, x = normal(2, 3, 12, 10), normal(2, 2, 12, 10)
+    traj = rng.uniform(-np.pi, np.pi, (6, 20, 2))
+    b0, times = rng.uniform(-300, 300, (2, 1, 12, 10)), 4e-4 * np.arange(20)[None]
+    on = NonCartesianMRI(maps, traj, rng.random((6, 20)), n_sample_axes=2, sets=True, tol=EXACT)
+    A = OffResonanceMRI.of(on, b0, times, tol=1e-8)
+    assert error(A.normal(x), A.adjoint(A(x))) < 1e-7  # the errors of two sums of some ten terms
+    assert A.N.phases.shape[0] < 20
+
+
+def test_inverse_with_the_normal_operator(scan):
+    maps, traj, b0, times, x = scan
+    M = matrix(maps, traj, b0, times, x.shape)
+    A = OffResonanceMRI.of(NonCartesianMRI(maps, traj, tol=EXACT), b0, times, tol=1e-6)
+    y = M @ x.ravel()
+    want = np.linalg.solve(M.conj().T @ M + 0.1 * np.eye(x.size), M.conj().T @ y)
+    got = cg(A.N + 0.1 * Identity(A.in_shape), A.adjoint(y.reshape(3, 200)), max_iter=100, tol=0)
+    assert error(got.x.ravel(), want) < 1e-4  # 1e-6 times the condition number, some 50
+
+
+def test_other_systems_have_no_convolutions(scan, normal):
+    maps, traj, b0, times, x = scan
+    on = NonCartesianMRI(maps, traj)
+    A = OffResonanceMRI.of(on, b0, times)
+    lines = CartesianMRI(maps, np.ones((12, 10)))
+    readout = 1e-4 * np.arange(10)[None]
+    per_coil = normal(3, 200).real
+    for other in (
+        A.replace(times=None),
+        A.masked(per_coil),
+        OffResonanceMRI.of(lines, b0, readout),
+        OffResonanceMRI.of(on, b0, np.tile(times, (3, 1)) + np.arange(3)[:, None] * 1e-3),
+    ):
+        assert isinstance(other.N, Normal)
+        np.testing.assert_allclose(other.normal(x), other.adjoint(other(x)), rtol=1e-6)
+
+
+def test_normal_with_a_field_to_be_differentiated():
+    torch = pytest.importorskip("torch")
+    A = OffResonanceMRI.example(np.random.default_rng(0), torch.zeros(1, dtype=torch.float64))
+    x = torch.ones(A.in_shape, dtype=torch.complex128)
+    b0 = A.b0.clone().requires_grad_()
+    A.replace(b0=b0).normal(x).abs().sum().backward()
+    assert b0.grad.abs().max() > 0
 
 
 def test_measures_as_the_system_on_resonance(scan, rng):

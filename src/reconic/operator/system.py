@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Self, dataclass_transform
+from typing import Any, Self, TypeVar, dataclass_transform
 
 from reconic._array import Array, is_array, is_constant, ordinary, register_pytree, to_device
 
 __all__ = ["System", "static", "system", "unwritten"]
 
+_Kept = TypeVar("_Kept")
 _unregistered: list[type] = []
 
 
@@ -92,7 +93,7 @@ class System:
         """Same system with its arrays on the device `place`."""
         return self.map(lambda a: to_device(a, place))
 
-    def _once(self, name: str, make: Callable[[], Array], *inputs: Array | None) -> Array:
+    def _once(self, name: str, make: Callable[[], _Kept], *inputs: Array | None) -> _Kept:
         """`make()`, kept under `name` unless `inputs` are traced or to be differentiated.
 
         Args:

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["kernel_of"]
 
 
-def kernel_of(A: NonCartesianMRI, basis: Array | None = None) -> Array:
+def kernel_of(A: NonCartesianMRI, basis: Array | None = None, factor: Array | float = 1.0) -> Array:
     """Kernel of AᴴA, or of all AᴴΦ_aᴴΦ_bA, with Φ the diagonals of a basis (k, *samples).
+
+    Args:
+        A: System without the basis.
+        basis: Φ, complex or real; None for one image.
+        factor: Factor of the weights, real and of either sign, broadcasting against `A.dcf`.
 
     Returns:
         (2**n, *batch, *frames, [k, k,] *space) as `toeplitz_normal` takes it, n axes of the
@@ -24,7 +29,7 @@ def kernel_of(A: NonCartesianMRI, basis: Array | None = None) -> Array:
     """
     xp, n = array_namespace(A.traj), len(A._weighted)
     weights = xp.ones_like(A.traj[..., 0]) if A.dcf is None else A.dcf
-    weights = xp.astype(weights, real_dtype(A.maps)) / math.prod(A._grid)
+    weights = xp.astype(weights * factor, real_dtype(A.maps)) / math.prod(A._grid)
     weights, shared = _flat(weights, A._weighted, A._samples), n  # axes that share a trajectory
     if basis is not None:
         flat = _flat(xp.astype(basis, A.maps.dtype), (), A._samples)

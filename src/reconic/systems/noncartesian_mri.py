@@ -200,6 +200,10 @@ class NonCartesianMRI(LinearSystem):
     def N(self) -> ToeplitzNormal:
         """AᴴA as a convolution with the point-spread function, which is computed once."""
         kernel = self._once("_kept_kernel", lambda: kernel_of(self), self.traj, self.dcf)
+        return self._normal_of(kernel)
+
+    def _normal_of(self, kernel: Array) -> ToeplitzNormal:
+        """AᴴA with a kernel of `kernel_of`."""
         maps, n = contiguous(self.maps), len(self._weighted)
         return ToeplitzNormal(maps, kernel, self.in_shape, self.sets, n_cartesian=n, tol=self.tol)
 

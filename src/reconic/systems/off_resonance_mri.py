@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
-from reconic._array import Array, array_namespace, from_numpy, is_traced, real_dtype, to_numpy
-from reconic.operator import LinearSystem, SameSamples, system
+from reconic._array import (
+    Array,
+    array_namespace,
+    from_numpy,
+    is_constant,
+    is_traced,
+    real_dtype,
+    to_numpy,
+)
+from reconic.operator import LinearSystem, SameSamples, static, system
+from reconic.systems.noncartesian_kernel import kernel_of
 from reconic.systems.noncartesian_mri import NonCartesianMRI
+from reconic.systems.segments import differences, interpolators_of, some_of
+from reconic.systems.toeplitz import ToeplitzNormal
 
 __all__ = ["OffResonanceMRI"]
 
 _MOST = 64  # segments; a scan that needs more is in other units
-_FREQUENCIES = 256  # that interpolators are fitted to
 
 
 @system
@@ -23,21 +33,27 @@ class OffResonanceMRI(SameSamples):
     costs L applications of A. `of` chooses τ and b. The gradient by `b0` is that of the sum, right
     for frequencies that b was made for.
 
+    AᴴA of a `NonCartesianMRI` is a sum of convolutions, see `N`, as accurate as the phase is.
+
     Args:
         A: System of the object on resonance, such as `NonCartesianMRI`.
         b0: Field map ω in rad/s (2π times Hz), real, broadcasting against x (*batch, *in_shape).
         interpolators: b, complex (L, *samples), with samples the last axes of y.
         instants: τ in s, real (L,).
+        times: When each sample is read, in s, real (*samples); None if not known.
+        tol: Error of the phase factor.
 
     References:
         Noll, Meyer, Pauly, Nishimura & Macovski, IEEE TMI 10:629 (1991); Sutton, Noll & Fessler,
-        IEEE TMI 22:178 (2003).
+        IEEE TMI 22:178 (2003); Fessler, Lee, Olafsson, Shi & Noll, IEEE TSP 53:3393 (2005).
     """
 
     A: LinearSystem
     b0: Array
     interpolators: Array
     instants: Array
+    times: Array | None = None
+    tol: float = static(default=0.0)
 
     @classmethod
     def of(
@@ -80,12 +96,26 @@ class OffResonanceMRI(SameSamples):
                 "OffResonanceMRI: `frequencies` must be given for a traced `b0`, got None. Give "
                 "the range that is expected."
             )
-        omega = _spread(b0 if frequencies is None else frequencies)
-        b, instants = _interpolators(omega, to_numpy(times), tol, n_segments)
+        omega, t = some_of(b0 if frequencies is None else frequencies), to_numpy(times)
+        if not (_finite(omega) and _finite(t)):
+            raise ValueError(
+                "OffResonanceMRI: `b0` and `times` must be finite, got NaN or infinity."
+            )
+        b, instants, error = interpolators_of(omega, t, tol, _MOST, n_segments)
+        if not n_segments and error > tol:
+            raise ValueError(
+                f"OffResonanceMRI: `b0` must need at most {_MOST} segments, got an error of "
+                f"{error:.2g} with these. Give `b0` in rad/s and `times` in s."
+            )
         xp = array_namespace(b0)
         kind = xp.complex128 if real_dtype(b0) == xp.float64 else xp.complex64
-        b, instants = (from_numpy(a, b0) for a in (b, instants))
-        return cls(A, b0, xp.astype(b, kind), xp.astype(instants, real_dtype(b0)))
+        b, *reals = (from_numpy(a, b0) for a in (b, instants, t))
+        reals = (xp.astype(a, real_dtype(b0)) for a in reals)
+        return cls(A, b0, xp.astype(b, kind), *reals, tol=error)
+
+    @property
+    def accuracy(self) -> float:
+        return max(self.tol, self.A.accuracy)
 
     def masked(self, weights: Array) -> LinearSystem:
         return self.replace(A=self.A.masked(weights))
@@ -97,12 +127,49 @@ class OffResonanceMRI(SameSamples):
         conj = array_namespace(y).conj
         return sum(conj(phase) * self.A._adjoint(conj(b) * y) for phase, b in self._segments(y))
 
+    def _normal(self, x: Array) -> Array:
+        N = self.N
+        return N._forward(x) if isinstance(N, ToeplitzNormal) else super()._normal(x)
+
+    @property
+    def N(self) -> LinearSystem:
+        """AᴴA; of a `NonCartesianMRI` it is a sum of convolutions, found once if b0 is constant.
+
+        The phase exp(i (ω - ω') t) of two voxels is interpolated as that of one is, over a band
+        of frequencies twice as wide, with a real b. It takes the memory of some 1.5 L `A.N`.
+        """
+        A, times, found = self.A, self.times, None
+        if not isinstance(A, NonCartesianMRI) or times is None or times.ndim > A.n_sample_axes:
+            return super().N
+        if is_constant(self.b0, times, A.traj, A.dcf):
+            found = self._once("_kept_kernel", lambda: self._convolutions(A, times))
+        if found is None:
+            return super().N
+        kernel, phases = found
+        return A._normal_of(kernel).replace(phases=phases, tol=self.accuracy)
+
+    def _convolutions(self, A: NonCartesianMRI, times: Array) -> tuple[Array, Array] | None:
+        """Kernels (segment, 2**n, …) and phases (segment, …); None if too many would be needed."""
+        xp = array_namespace(self.b0)
+        b, instants, error = interpolators_of(
+            differences(self.b0), to_numpy(times), self.accuracy, 2 * _MOST
+        )
+        if error > self.accuracy:
+            return None
+        b = from_numpy(array_namespace(b).real(b), self.b0)
+        kernel = xp.stack([kernel_of(A, factor=b[i, ...]) for i in range(b.shape[0])])
+        return kernel, xp.stack([self._phase(float(t), kernel.dtype) for t in instants])
+
     def _segments(self, like: Array) -> Iterator[tuple[Array, Array]]:
         """Phase exp(-i ω τ_l) of the image and b_l of the samples, of each segment."""
         xp = array_namespace(like)
         for i in range(self.instants.shape[0]):
-            phase = xp.exp(-1j * (self.b0 * self.instants[i, ...]))
-            yield xp.astype(phase, like.dtype), xp.astype(self.interpolators[i, ...], like.dtype)
+            b = xp.astype(self.interpolators[i, ...], like.dtype)
+            yield self._phase(self.instants[i, ...], like.dtype), b
+
+    def _phase(self, instant: Array | float, kind: Any) -> Array:
+        xp = array_namespace(self.b0)
+        return xp.astype(xp.exp(-1j * (self.b0 * instant)), kind)
 
     @classmethod
     def example(cls, rng, like, shape=(6, 5), n_samples=20) -> Self:  # noqa: ANN001
@@ -113,41 +180,6 @@ class OffResonanceMRI(SameSamples):
         return cls.of(A, b0, times, tol=1e-2)
 
 
-def _spread(frequencies: Array) -> Array:
-    """Some of many frequencies, as they are distributed, both ends included; double precision."""
-    values = to_numpy(frequencies)
-    xp = array_namespace(values)
-    values = xp.sort(xp.reshape(xp.astype(values, xp.float64), (-1,)))
-    last = values.shape[0] - 1
-    return values[xp.astype(xp.round(xp.linspace(0, last, _FREQUENCIES)), xp.int64)]
-
-
-def _interpolators(
-    omega: Array, times: Array, tol: float, n_segments: int | None
-) -> tuple[Array, Array]:
-    """Interpolators (L, *samples) and instants (L,) of the fewest segments that meet `tol`."""
-    xp = array_namespace(times)
-    if not bool(xp.all(xp.isfinite(times))) or not bool(xp.all(xp.isfinite(omega))):
-        raise ValueError("OffResonanceMRI: `b0` and `times` must be finite, got NaN or infinity.")
-    distinct, where = xp.unique_inverse(xp.astype(times, xp.float64))
-    n = min(n_segments or 1, distinct.shape[0])
-    b, instants, error = _fit(omega, distinct, n)
-    while not n_segments and error > tol and n < min(_MOST, distinct.shape[0]):
-        n += 1
-        b, instants, error = _fit(omega, distinct, n)
-    if not n_segments and error > tol:
-        raise ValueError(
-            f"OffResonanceMRI: `b0` must need at most {_MOST} segments, got an error of "
-            f"{error:.2g} with these. Give `b0` in rad/s and `times` in s."
-        )
-    return xp.reshape(b[:, xp.reshape(where, (-1,))], (-1, *times.shape)), instants
-
-
-def _fit(omega: Array, times: Array, n: int) -> tuple[Array, Array, float]:
-    """Interpolators (n, time) and instants (n,) between `times`, and the largest error of any."""
-    xp = array_namespace(times)
-    instants = xp.linspace(times[0], times[-1], n) if n > 1 else xp.mean(times)[None]
-    instants = times if n == times.shape[0] else instants
-    wanted, waves = (xp.exp(-1j * omega[:, None] * t) for t in (times, instants))
-    b = xp.linalg.pinv(waves) @ wanted
-    return b, instants, float(xp.max(xp.sqrt(xp.mean(xp.abs(waves @ b - wanted) ** 2, axis=0))))
+def _finite(a: Array) -> bool:
+    xp = array_namespace(a)
+    return bool(xp.all(xp.isfinite(a)))
