@@ -81,6 +81,23 @@ def test_signals_save_and_exit(start, signum, status, workers):
 
 
 @pytest.mark.slow
+def test_a_run_that_fails_ends_with_its_workers(tmp_path, splits):
+    """They ignore the signal that Python ends them with."""
+    config = tiny_config(tmp_path, {**splits, "num_workers": 1})
+    config["recon"]["init_args"]["network"]["init_args"]["channels"] = 2  # the first step fails
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    process = spawned(["--config", str(tmp_path / "config.json")], tmp_path)
+    try:
+        _, said = process.communicate(timeout=300)  # for a busy machine; it would wait for ever
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 2
+    assert "`x` must hold 2 channel(s)" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
 def test_killed_at_20_random_moments(start):
     """Each time, the last checkpoint is whole, and the next process goes on from it."""
     rng = np.random.default_rng(0)

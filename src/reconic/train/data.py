@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from reconic.train import processes
 from reconic.train.arrays import SystemDataset
 from reconic.train.dataset import ReconDataset
-from reconic.train.interrupt import ignore_signals
+from reconic.train.interrupt import end_workers_at_exit, ignore_signals
 from reconic.train.masks import RandomMask
 from reconic.train.sampler import EpochSampler
 from reconic.train.system import SystemFactory
@@ -289,6 +289,8 @@ class ReconData(lightning.LightningDataModule):
         return dataset if n_ranks == 1 else Dealt(dataset, processes.rank(), n_ranks)
 
     def _loader(self, dataset: Dataset, batch_sampler: EpochSampler | None = None) -> DataLoader:
+        if self.num_workers:
+            end_workers_at_exit()
         return DataLoader(
             dataset,
             batch_sampler=batch_sampler,

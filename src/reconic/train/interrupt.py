@@ -6,11 +6,12 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from multiprocessing import active_children, util
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["Interrupted", "Signals", "ignore_signals"]
+__all__ = ["Interrupted", "Signals", "end_workers_at_exit", "ignore_signals"]
 
 _SIGNALS = [
     getattr(signal, name)
@@ -115,3 +116,22 @@ def ignore_signals(worker: int) -> None:  # noqa: ARG001
     """
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def end_workers_at_exit() -> None:
+    """Let this process end although a failed run has left workers that `ignore_signals`.
+
+    At exit `multiprocessing` sends SIGTERM to daemonic children and waits for them for ever.
+    """
+    if hasattr(signal, "SIGCHLD"):  # where processes are sent signals at all
+        util.Finalize(None, _kill_daemons, exitpriority=0)
+
+
+def _kill_daemons() -> None:
+    left = [child for child in active_children() if child.daemon]
+    for child in left:
+        child.terminate()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch raises from it if a worker is killed
+    for child in left:
+        child.join(0.5)
+        child.kill()
