@@ -64,7 +64,7 @@ def test_signals_save_and_exit(start, signum, status, workers):
     process, folder = start("--data.num_workers", workers)
     time.sleep(1)
     os.killpg(process.pid, signum)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == status, err
     (line,) = (line for line in err.splitlines() if line.startswith("reconic train:"))
     assert f"stopped by {signum.name} after step" in line
@@ -83,12 +83,13 @@ def test_signals_save_and_exit(start, signum, status, workers):
 @pytest.mark.slow
 def test_a_run_that_fails_ends_with_its_workers(tmp_path, splits):
     """They ignore the signal that Python ends them with."""
-    config = tiny_config(tmp_path, {**splits, "num_workers": 1})
+    config = tiny_config(tmp_path, splits)
+    config["data"]["num_workers"] = 1
     config["recon"]["init_args"]["network"]["init_args"]["channels"] = 2  # the first step fails
     (tmp_path / "config.json").write_text(json.dumps(config))
     process = spawned(["--config", str(tmp_path / "config.json")], tmp_path)
     try:
-        _, said = process.communicate(timeout=300)  # for a busy machine; it would wait for ever
+        _, said = process.communicate(timeout=120)  # for a busy machine; it would wait for ever
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -59,8 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _guarded(name: str, run: Callable[[list[str]], int | None], argv: list[str]) -> int:
     """Run a command; errors that a user can mend become a message without a traceback."""
     where = f"reconic {name}"
+    from reconic.cli.own_modules import own_modules
+
     try:
-        return run(argv) or 0
+        with own_modules(argv):
+            return run(argv) or 0
     except argparse.ArgumentError as error:
         return _fail(where, _with_next(str(error), where, argv, f"{where} --help"), 2)
     except (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import inspect
 import json
 import re
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from reconic._users import named_module
 from reconic.cli.console import suggest
 
 __all__ = [
@@ -259,9 +259,12 @@ def _find(path: str, classes: Mapping[str, type]) -> type:
             usage_error(f"there is no class {name!r}.{suggest(name, classes)}")
         return classes[name]
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, TypeError, ValueError):  # whatever else is no path
-        usage_error(f"there is no class {path!r}.{suggest(name, classes)}")
+        home = named_module(module)
+    except ValueError as error:
+        usage_error(f"there is no class {path!r}: {error}{suggest(name, classes)}")
+    if not hasattr(home, name):
+        usage_error(f"there is no class {path!r}.{suggest(name, [*classes, *vars(home)])}")
+    return getattr(home, name)
 
 
 def _parameters(cls: type) -> list[str]:

@@ -151,6 +151,7 @@ class LinearSystem(System):
 
     def _check(self, name: str, value: Array, core: tuple[int, ...]) -> None:
         where = f"{type(self).__name__}({name})"
+        check_shape(self, "in_shape" if name == "x" else "out_shape", core)
         if not is_array(value):
             raise TypeError(
                 f"{where}: `{name}` must be an array, got {type(value).__name__}. "
@@ -167,10 +168,12 @@ class LinearSystem(System):
         try:
             array_namespace(value, *self.arrays())
         except TypeError:
-            kinds = sorted({type(a).__module__.split(".")[0] for a in self.arrays()})
+            fields = [f"`{n}` of {_library(a)}" for n, a in self.children() if is_array(a)]
+            kinds = sorted({_library(a) for a in self.arrays()})
+            held = "it holds " + ", ".join(fields) if len(kinds) > 1 else kinds[0]
             raise TypeError(
-                f"{where}: `{name}` must be of the same array library as the system "
-                f"({', '.join(kinds)}), got {type(value).__module__.split('.')[0]}. Convert one."
+                f"{where}: `{name}` must be of the same array library as the system ({held}), "
+                f"got {_library(value)}. Convert one, as A.map(jax.numpy.asarray) does."
             ) from None
 
     def __matmul__(self, other: LinearSystem) -> LinearSystem:
@@ -194,3 +197,22 @@ class LinearSystem(System):
     def __neg__(self) -> LinearSystem:
         """Negative, (-A)(x) = -A(x)."""
         return (-1) * self
+
+
+def check_shape(A: LinearSystem, name: str, shape: Any) -> None:
+    """Check that `in_shape` or `out_shape`, which the author of a class wrote, is a shape.
+
+    Raises:
+        TypeError: If it is a method or a list.
+    """
+    if not isinstance(shape, tuple):
+        what = "a method" if callable(shape) else repr(shape)
+        raise TypeError(
+            f"{type(A).__name__}: `{name}` must be a tuple, got {what}. Write `@property` above it "
+            "and `return tuple(…)`."
+        )
+
+
+def _library(a: Array) -> str:
+    """Name of an array's library."""
+    return type(a).__module__.split(".")[0]

@@ -7,6 +7,7 @@ is a pytree. An author writes `_forward`.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar, dataclass_transform
@@ -16,6 +17,7 @@ from reconic._array import Array, is_array, is_constant, ordinary, register_pytr
 __all__ = ["System", "static", "system", "unwritten"]
 
 _Kept = TypeVar("_Kept")
+_known: set[type] = set()
 _unregistered: list[type] = []
 
 
@@ -32,8 +34,28 @@ def static(**kwargs: Any) -> Any:
 def system(cls: type) -> type:
     """Make a class a frozen dataclass of arrays and `static()` fields, a pytree to JAX."""
     cls = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    _known.add(cls)
     _unregistered.append(cls)
     return cls
+
+
+def admit(cls: type) -> None:
+    """Take a class without `@system` that has the fields of the one it inherits from.
+
+    Raises:
+        TypeError: If it has fields of its own, or inherits none.
+    """
+    if cls in _known:
+        return
+    kinds = inspect.get_annotations(cls)
+    own = [name for name, kind in kinds.items() if "ClassVar" not in str(kind)]
+    if own or not dataclasses.is_dataclass(cls):
+        raise TypeError(
+            f"{cls.__name__}: the class must be decorated with @system for its fields to be known, "
+            "got none. Write `@system`, from reconic.operator, in the line above `class`."
+        )
+    _known.add(cls)
+    _unregistered.append(cls)
 
 
 def _register_pending() -> None:
@@ -51,7 +73,8 @@ class System:
     __array_ufunc__ = None  # so that NumPy leaves `scalar * A` to A
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004
-        """Make an instance; registers pending classes with JAX if JAX is loaded."""
+        """Make an instance of a class with @system; JAX, if loaded, is told of pending ones."""
+        admit(cls)
         if _unregistered and "jax" in sys.modules:
             _register_pending()
         return super().__new__(cls)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
 import reconic.systems
+from reconic._users import named_module
 from reconic.operator import LinearSystem
+from reconic.operator.system import admit
 
 __all__ = ["SystemFactory"]
 
@@ -90,11 +91,11 @@ class SystemFactory:
 def _find(class_path: str) -> type[LinearSystem]:
     module, _, name = class_path.rpartition(".")
     try:
-        home = importlib.import_module(module) if module else reconic.systems
-    except ImportError as error:
+        home = named_module(module) if module else reconic.systems
+    except ValueError as error:
         raise ValueError(
-            f"system: `class_path` must be importable, got {class_path!r} ({error})."
-        ) from None
+            f"system: `class_path` must be importable, got {class_path!r}: {error}"
+        ) from error
     found = getattr(home, name, None)
     if not (isinstance(found, type) and issubclass(found, LinearSystem)):
         known = [
@@ -104,6 +105,7 @@ def _find(class_path: str) -> type[LinearSystem]:
             f"system: `class_path` must name a LinearSystem ({', '.join(known)}), got "
             f"{class_path!r}.{_suggest(name, known)}"
         )
+    admit(found)
     return found
 
 
