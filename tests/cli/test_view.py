@@ -41,6 +41,14 @@ def test_a_page_and_a_picture_are_written_and_nothing_opened(reconic, file, open
     assert opened == []  # a picture alone needs no page
 
 
+def test_a_page_by_out(reconic, tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((8, 8)))
+    status, out, _ = reconic("view", tmp_path / "x.npy", "--out", tmp_path / "a.html", "--no-open")
+    assert status == 0
+    assert "a.html" in out
+    assert "<html" in (tmp_path / "a.html").read_text()[:200]
+
+
 def test_a_terminal_that_takes_pictures_gets_one(reconic, file, opened, monkeypatch):
     monkeypatch.setenv("RECONIC_TERMINAL", "kitty")
     monkeypatch.setattr(view.sys.stdout, "isatty", lambda: True, raising=False)

@@ -27,7 +27,8 @@ _NAMED: dict[str, Kind] = {
     "maps": "maps",
     "traj": "trajectory",
 }
-_OUT = "Picture to write instead of a page: .png, .gif, .mp4 or .tiff; of a run .png, .svg or .pdf."
+_OUT = """Picture to write instead of a page: .png, .gif, .mp4 or .tiff; of a run .png, .svg or
+.pdf. With .html it is a page."""
 
 
 def run(argv: list[str]) -> None:
@@ -40,6 +41,8 @@ def run(argv: list[str]) -> None:
     parser.add_argument("--out", type=str | None, default=None, help=_OUT)
     parser.add_argument("--no-open", action="store_true", help="Write only; open no browser.")
     options = parse(parser, argv)
+    if options.out is not None and Path(options.out).suffix in (".html", ".htm"):
+        options.html, options.out = options.html or options.out, None
     viewer = _viewer(options.path, options.key, options.kind)
     notes = viewer.files.notes if isinstance(viewer, RunViewer) else viewer.scene.notes
     for note in notes:

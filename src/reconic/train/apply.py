@@ -194,7 +194,7 @@ def apply_method(
     channels = math.prod(scan.A.in_shape[: -scan.n_space])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        found = find_method(method, scan.n_space, channels)
+        found = find_method(method, scan.n_space, channels, scan.adjoint_title)
         if found.tunes and lam is None:
             lam = scan.best_lam(found.make)
         return scan.reconstruct(found.title, found.make(math.nan if lam is None else lam))

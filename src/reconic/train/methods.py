@@ -39,7 +39,9 @@ class Method:
 NAMES = ("zerofilled", "cgsense", "wavelet", "zeroshot", "dip")
 
 
-def find_method(name: str, n_space: int = 2, channels: int = 1) -> Method:
+def find_method(
+    name: str, n_space: int = 2, channels: int = 1, adjoint_title: str = "Zero-filled"
+) -> Method:
     """Method by its name, by the folder of a training run, or by a file with a configuration.
 
     Networks start at random numbers of torch's global generator.
@@ -49,6 +51,7 @@ def find_method(name: str, n_space: int = 2, channels: int = 1) -> Method:
             a recon alone, whose recon needs no training.
         n_space: Number of spatial axes of the images.
         channels: Number of images that networks treat together, such as frames.
+        adjoint_title: What figures call Aᴴy.
 
     Raises:
         ValueError: If there is no such method, or its recon needs training.
@@ -61,7 +64,7 @@ def find_method(name: str, n_space: int = 2, channels: int = 1) -> Method:
         recon = load_run(path)
         return Method(type(recon).__name__, lambda _: recon)
     known = {
-        "zerofilled": Method("Zero-filled", lambda _: ZeroFilled()),
+        "zerofilled": Method(adjoint_title, lambda _: ZeroFilled()),
         "cgsense": Method("CG-SENSE", CGSense, tunes=True),
         "wavelet": Method("Wavelet", lambda lam: _wavelet(lam, n_space), tunes=True),
         "zeroshot": Method("Zero-shot", lambda _: _zero_shot(n_space, channels)),

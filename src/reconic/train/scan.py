@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -48,6 +48,7 @@ class Scan:
         n_space: Number of spatial axes.
         sets: Whether images have a set axis.
         split: Samples to reconstruct from and samples to predict; None holds none out.
+        adjoint_title: What figures call Aᴴy.
     """
 
     y: Tensor
@@ -55,6 +56,7 @@ class Scan:
     n_space: int
     sets: bool
     split: tuple[Part, Part] | None
+    adjoint_title: str = "Zero-filled"
 
     def best_lam(self, make: Callable[[float], Recon] = CGSense) -> float:
         """λ of a recon, CG-SENSE if none is given, that predicts the held-out samples best.
@@ -88,7 +90,7 @@ class Scan:
 
         y, A = own(self.y, self.A)
         split = self.split and (own(*self.split[0]), own(*self.split[1]))
-        return Scan(y, A, self.n_space, self.sets, split)
+        return replace(self, y=y, A=A, split=split)
 
     def reconstruct(self, name: str, recon: Recon) -> Reconstruction:
         """Image from all samples, and the error of the held-out ones if they are not used.
@@ -177,7 +179,7 @@ def noncartesian_scan(
         if ksp.ndim > traj.ndim:  # partitions are held alike
             kept, held = np.expand_dims(kept, frames), np.expand_dims(held, frames)
         split = _parts(y, A, plain, kept, held)
-    return Scan(A.weigh(y), A, n_space, sets, split)
+    return Scan(A.weigh(y), A, n_space, sets, split, adjoint_title="Gridding")
 
 
 def _parts(
