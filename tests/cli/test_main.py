@@ -41,6 +41,19 @@ def test_help_and_version_import_no_engine():
     assert all(f"  {name} " in out for name in COMMANDS)
 
 
+def test_recon_does_not_wait_for_lightning():
+    code = (
+        "import sys, reconic.train as train, reconic.cli.recon, reconic.cli.compare\n"
+        "assert callable(train.load_run)\n"
+        "assert not {'lightning', 'jax'} & set(sys.modules)\n"
+        "assert all(callable(getattr(train, name)) for name in train.__all__)\n"
+        "print(hasattr(train, 'Fitt'))"
+    )
+    status, out, err = python("-c", code)
+    assert status == 0, err
+    assert out.split() == ["False"]
+
+
 def test_main_py_trains(home, tmp_path):
     """The one command of the README, as a process of its own, with a worker process."""
     status, out, err = python(

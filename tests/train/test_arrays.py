@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny import write_h5
 
+from reconic.operator import LinearSystem, system
 from reconic.train import ReconData, SystemFactory
 from reconic.train.arrays import SystemDataset
 from reconic.train.data import collate
@@ -156,6 +157,22 @@ def test_the_data_module_takes_the_systems_fields(tmp_path):
     assert batch["otf"].shape == (2, 6, 5)
     with h5py.File(path) as file:
         assert len(data.dataset("val")) == len(file["ksp"])
+
+
+@system
+class Aperture(LinearSystem):
+    """A system of another kind, whose array happens to be called `mask`."""
+
+    mask: object
+
+
+def test_a_system_is_not_taken_for_cartesian_mri_by_its_field_names(tmp_path):
+    path = str(write_h5(tmp_path / "a.h5", {**arrays(), "mask": np.ones((3, 4, 6, 5))}))
+    data = ReconData(path, path, path, num_workers=0, seed=0)
+    data.system = SystemFactory(f"{__name__}.Aperture")
+    batch = next(iter(data.train_dataloader()))
+    assert batch["mask"].shape == (1, 4, 6, 5)
+    assert batch["y"].shape == (1, 7)
 
 
 def test_options_of_cartesian_mri_are_refused(tmp_path):

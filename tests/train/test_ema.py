@@ -59,7 +59,7 @@ def test_the_average_is_the_result(run):
 
 def test_validation_is_of_the_average(run, splits):
     from reconic.train import ReconData, SystemFactory
-    from reconic.train.evaluate import evaluate, means
+    from reconic.train.evaluation import evaluate, means
 
     data = ReconData(**{**splits, "test": splits["val"]}, num_workers=0)
     found = means(evaluate({"modl": load_run(run.folder)}, data.test_dataloader(), SystemFactory()))

@@ -13,7 +13,7 @@ from reconic.networks import CNN
 from reconic.recons import CGSense, MoDL
 from reconic.track import read_slices
 from reconic.train import ComplexL2, ReconData, SystemFactory, fit, load_run
-from reconic.train.evaluate import best_lam, evaluate, means, reconstruct
+from reconic.train.evaluation import best_lam, evaluate, means, reconstruct
 
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

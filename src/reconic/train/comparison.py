@@ -14,7 +14,7 @@ from reconic.recons import CGSense, Recon, ZeroFilled
 from reconic.track import TRUTH, ImageFile, Scores, write_json, write_slices
 from reconic.train import processes
 from reconic.train.data import ReconData
-from reconic.train.evaluate import best_lam, evaluate, means
+from reconic.train.evaluation import best_lam, evaluate, means
 from reconic.train.system import SystemFactory
 from reconic.view import comparison
 

@@ -7,7 +7,9 @@ from typing import Any
 import lightning
 from jsonargparse import ArgumentParser, Namespace
 
-import reconic.networks  # noqa: F401  (makes its classes known by their short names)
+import reconic.networks  # (these make their classes known by their short names)
+import reconic.train.denoising
+import reconic.train.self_supervised  # noqa: F401
 from reconic.train.data import ReconData
 from reconic.train.engine import fit
 from reconic.train.system import SystemFactory

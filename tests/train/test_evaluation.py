@@ -3,7 +3,7 @@
 import weakref
 
 from reconic.train import ReconData, SystemFactory
-from reconic.train.evaluate import best_lam
+from reconic.train.evaluation import best_lam
 
 
 def test_the_best_lam_is_found_with_few_batches_in_memory(splits):
