@@ -5,6 +5,9 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 import types
 from argparse import ArgumentError
 from pathlib import Path
@@ -22,6 +25,8 @@ pytest.importorskip("lightning")
 
 from reconic.cli import objectives, search_gpus, search_workers
 from reconic.search import Plan
+
+ROOT = Path(__file__).parents[2]
 
 DESCENT = {
     "name": "tv",
@@ -370,6 +375,30 @@ def test_ctrl_c_amid_the_imports_of_a_worker_says_nothing(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+def test_ctrl_c_right_after_the_start_of_workers_says_nothing(tmp_path):
+    code = (
+        "from reconic.cli.search_workers import Job, share\n"
+        "from reconic.search import Plan\n"
+        "if __name__ == '__main__':\n"
+        "    job = Job(Plan(space={'a': [1]}, workers=2), {}, 'sqlite:///study.db', 'n')\n"
+        "    assert share(job, []) == (True, [])\n"
+    )
+    (tmp_path / "share.py").write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, "share.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 120  # for a busy machine
+    while len(children.read_text().split()) < 3 and time.monotonic() < deadline:  # and a tracker
+        time.sleep(0.01)
+    time.sleep(0.3)  # amid their imports, of a second and more
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+    _, said = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, "")
+
+
 def test_a_file_with_a_search_given_to_train_searches_training_runs(tmp_path, reconic):
     words = ["--shape", "[32, 32]", "--n_train", "4", "--n_val", "2", "--n_test", "1"]
     reconic("simulate", "--out", "data", "--source", "shepp-logan", "--photos", "0", *words)

@@ -42,6 +42,7 @@ class Job:
 def _work(job: Job, worker: int = 0) -> None:
     """Be a worker process, which Ctrl-C ends without a word, also amid its imports."""
     with contextlib.suppress(KeyboardInterrupt), _terminable():
+        _hold_interrupts(False)
         _run(job, worker)
 
 
@@ -147,8 +148,12 @@ def _terminable() -> Iterator[None]:
 def _joined(processes: Sequence[BaseProcess]) -> bool:
     """Start processes and wait for them; whether they were stopped, by force if need be."""
     try:
-        for process in processes:
-            process.start()
+        _hold_interrupts(True)  # in the processes too, until they are ready for them
+        try:
+            for process in processes:
+                process.start()
+        finally:
+            _hold_interrupts(False)
         for process in processes:
             process.join()
         return False
@@ -162,6 +167,16 @@ def _joined(processes: Sequence[BaseProcess]) -> bool:
                 getattr(process, end)()
         patience = _LEAVE
     return True
+
+
+def _hold_interrupts(held: bool) -> None:
+    """Hold Ctrl-C back, or let it come; processes that are started inherit it."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # its start lets all signals come
+        how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGINT})
 
 
 def _wait(processes: Sequence[BaseProcess], seconds: float) -> None:
