@@ -4,7 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from reconic._array import fftc, from_numpy, ifftc, to_numpy, transpose_linear
+from reconic import _array
+from reconic._array import eigh, fftc, from_numpy, ifftc, to_numpy, transpose_linear
 
 
 def shifted_fft(x, axes):
@@ -51,6 +52,27 @@ def test_centring_made_in_inference_mode_serves_a_backward_pass():
     leaf = x.clone().requires_grad_()
     fftc(leaf, (-2, -1)).abs().sum().backward()
     assert leaf.grad is not None
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_eigh_of_a_batch_that_threads_share(like, normal, monkeypatch, n):
+    monkeypatch.setattr(_array, "_n_threads", lambda a: n)
+    a = normal(2, 5, 4, 4)  # ten matrices, in parts of 3, 3 and 4
+    a = a + a.conj().swapaxes(-1, -2)
+    values, vectors = map(to_numpy, eigh(from_numpy(a, like)))
+    assert values.shape == (2, 5, 4)
+    assert np.all(np.diff(values) > 0)
+    again = vectors * values[..., None, :] @ vectors.conj().swapaxes(-1, -2)
+    np.testing.assert_allclose(again, a, atol=1e-13)  # ~50 eps
+
+
+def test_threads_for_eigh():
+    torch = pytest.importorskip("torch")
+    wanted = torch.get_num_threads()
+    assert _array._n_threads(torch.empty(10, 100 * wanted, 3, 3)) == wanted
+    assert _array._n_threads(torch.empty(99, 3, 3)) == 1
+    assert _array._n_threads(np.empty((0, 3, 3))) == 1
+    assert _array._n_threads(torch.empty(10**6, 3, 3, device="meta")) == 1
 
 
 def test_transpose_linear_is_the_adjoint(like_autodiff, normal):

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
+import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -32,6 +36,7 @@ __all__ = [
     "array_namespace",
     "contiguous",
     "device",
+    "eigh",
     "eps",
     "fftc",
     "fftn",
@@ -177,6 +182,36 @@ def _real_view(x: Array) -> Array:
     import torch
 
     return torch.view_as_real(x.resolve_conj())
+
+
+def eigh(a: Array) -> tuple[Array, Array]:
+    """Eigenvalues (*batch, n) and eigenvectors (*batch, n, n) of Hermitian matrices (*batch, n, n).
+
+    LAPACK takes one matrix after the other; threads share the batch.
+    """
+    xp, n = array_namespace(a), _n_threads(a)
+    if n == 1 or needs_grad(a):
+        return tuple(xp.linalg.eigh(a))
+    flat = xp.reshape(a, (-1, *a.shape[-2:]))
+    ends = [i * flat.shape[0] // n for i in range(n + 1)]
+    with ThreadPoolExecutor(n) as pool:  # none is left behind: a process may fork later
+        parts = list(
+            pool.map(xp.linalg.eigh, (flat[i:j, ...] for i, j in itertools.pairwise(ends)))
+        )
+    values, vectors = (xp.concat(list(each)) for each in zip(*parts, strict=True))
+    return xp.reshape(values, a.shape[:-1]), xp.reshape(vectors, a.shape)
+
+
+def _n_threads(a: Array) -> int:
+    """Threads that may share the matrices `a` (*batch, n, n), each with at least a hundred."""
+    n = 1
+    if is_torch_array(a) and a.device.type == "cpu":
+        import torch
+
+        n = torch.get_num_threads()
+    elif is_numpy_array(a):
+        n = os.cpu_count() or 1
+    return max(1, min(n, math.prod(a.shape[:-2]) // 100))
 
 
 # --- Fourier transforms ---------------------------------------------------------------------------

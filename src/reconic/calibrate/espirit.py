@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from reconic._array import Array, array_namespace, device
+from reconic._array import Array, array_namespace, device, eigh
 
 _CHUNK = 2**22  # Gram-matrix elements decomposed at once: 32 MiB in complex64
 _LARGEST_CENTRE = 24  # what n_calib=None takes at most; more costs time and adds little
@@ -270,7 +270,7 @@ def _eigenmaps(lags: Array, coil: Array, space: list[int], n_maps: int, crop: fl
         part = lines[start : min(start + step, lines.shape[0]), :] @ lags
         part = xp.reshape(part, (n_batch, -1, n_lags, n_coils**2))
         gram = xp.reshape(columns @ part, (n_batch, -1, n, n_coils, n_coils))
-        values, vectors = xp.linalg.eigh(gram)
+        values, vectors = eigh(gram)
         maps = xp.flip(vectors, axis=-1)[..., :n_maps]
         inside = xp.astype(xp.flip(values, axis=-1)[..., None, :n_maps] > crop, maps.dtype)
         phase = xp.conj(coil)[:, None, None, None, :] @ maps
