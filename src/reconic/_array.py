@@ -194,10 +194,9 @@ def eigh(a: Array) -> tuple[Array, Array]:
         return tuple(xp.linalg.eigh(a))
     flat = xp.reshape(a, (-1, *a.shape[-2:]))
     ends = [i * flat.shape[0] // n for i in range(n + 1)]
+    pieces = [flat[i:j, ...] for i, j in itertools.pairwise(ends)]
     with ThreadPoolExecutor(n) as pool:  # none is left behind: a process may fork later
-        parts = list(
-            pool.map(xp.linalg.eigh, (flat[i:j, ...] for i, j in itertools.pairwise(ends)))
-        )
+        parts = list(pool.map(xp.linalg.eigh, pieces))
     values, vectors = (xp.concat(list(each)) for each in zip(*parts, strict=True))
     return xp.reshape(values, a.shape[:-1]), xp.reshape(vectors, a.shape)
 
