@@ -1,4 +1,5 @@
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -149,6 +150,55 @@ def test_mixed_libraries_are_named(A):
         A(torch.ones(8, 6, dtype=torch.complex128))
 
 
+def test_a_system_of_two_libraries_is_told_by_field():
+    torch = pytest.importorskip("torch")
+
+    @system
+    class Offset(Weight):
+        phase: object = None
+
+    B = Offset(np.ones(3), phase=torch.ones(3))
+    with pytest.raises(TypeError, match=r"\(`weights` of numpy, `phase` of torch\), got torch"):
+        B(torch.ones(3))
+
+
+def test_a_class_without_the_decorator_is_told(A):
+    class Own(LinearSystem):
+        gain: object
+
+    class More(CartesianMRI):
+        gain: object = None
+
+    for cls, given in ((Own, ()), (More, (A.maps, A.mask))):
+        with pytest.raises(TypeError, match=f"{cls.__name__}: .* decorated with @system"):
+            cls(*given)
+
+
+def test_a_subclass_that_has_no_fields_of_its_own_needs_no_decorator(A):
+    jax = pytest.importorskip("jax")
+
+    class Twice(CartesianMRI):
+        note: ClassVar[str] = "no field"
+
+        def _forward(self, x):
+            return 2 * super()._forward(x)
+
+    B = Twice(A.maps, A.mask).map(jax.numpy.asarray)
+    x = jax.numpy.ones(A.in_shape, B.maps.dtype)
+    np.testing.assert_allclose(jax.jit(lambda B, x: B(x))(B, x), B(x), rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize(("shape", "found"), [([8, 6], r"\[8, 6\]"), (lambda: 0, "a method")])
+def test_a_shape_that_is_none_is_told(A, shape, found):
+    class Own(CartesianMRI):
+        in_shape = shape
+
+    B = Own(A.maps, A.mask)
+    for call in (lambda: B(np.ones((8, 6), complex)), lambda: check_system(B)):
+        with pytest.raises(TypeError, match=f"Own: `in_shape` must be a tuple, got {found}"):
+            call()
+
+
 def test_wrong_systems_are_caught(A):
     """The checks fail for the mistakes that authors make."""
     from reconic.operator import Adjoint
@@ -184,6 +234,8 @@ def test_wrong_systems_are_caught(A):
 def test_check_needs_an_array():
     with pytest.raises(ValueError, match=r"must hold an array, got none"):
         check_system(Identity((3,)))
+    with pytest.raises(ValueError, match=r"must hold an array, got scale of float, A of Identity"):
+        check_system(0.5 * Identity((3,)))
 
 
 @pytest.mark.parametrize("kind", ["Identity", "Normal", "SenseNormal", "Circulant"])

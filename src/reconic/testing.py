@@ -5,6 +5,7 @@ A wrong adjoint does not crash: it makes every solver converge to a wrong image.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,10 +24,18 @@ from reconic._array import (
     is_torch_array,
     to_numpy,
 )
+from reconic._users import line_of
 from reconic.operator import LinearSystem
+from reconic.operator.linear import check_shape
 from reconic.solvers import operator_norm
 
-__all__ = ["Check", "check_system", "random_like"]
+__all__ = ["UNBATCHED", "Check", "check_system", "random_like"]
+
+UNBATCHED = "batched arrays"
+_UNBATCHED = (
+    "`reconic train` gives each example of a batch arrays of its own, in front of the axes here; A "
+    "does not take them. To train, count axes from the end: otf.shape[-2:], mask[..., None, :, :]."
+)
 
 
 @dataclass(frozen=True)
@@ -75,19 +84,23 @@ def check_system(
     """
     arrays = A.arrays()
     if not arrays:
-        name = type(A).__name__
-        raise ValueError(f"check_system: `{name}` must hold an array, got none. Give it one.")
+        held = ", ".join(f"{n} of {type(v).__name__}" for n, v in A.children()) or "none"
+        raise ValueError(
+            f"check_system: `{type(A).__name__}` must hold an array, got {held}. Give it one."
+        )
+    for name in ("in_shape", "out_shape"):
+        check_shape(A, name, getattr(A, name))
     rng = np.random.default_rng(seed)
     like = arrays[0]
     x, x2 = (random_like(like, (*batch, *A.in_shape), rng) for _ in range(2))
     y = random_like(like, (*batch, *A.out_shape), rng)
     run = _Run.of(A)
-    checks = [
-        *_algebra(A, run, x, x2, y),
-        *_layout(A, run, x),
-        *_autodiff(A, run, x, y),
-        _norm(A, x),
-    ]
+    shapes = _shapes(run, x, y)
+    if not shapes.ok:  # what follows compares arrays of the right ones
+        return [shapes]
+    checks = [*_algebra(A, run, x, x2, y), shapes, *_layout(A, run, x), *_autodiff(A, run, x, y)]
+    if all(c.ok for c in checks):  # ‖A‖ is that of a linear map
+        checks.append(_norm(A, x))
     return [*checks, _cost(A, run, x, y)] if timing else checks
 
 
@@ -144,16 +157,19 @@ def _algebra(A: LinearSystem, run: _Run, x: Array, x2: Array, y: Array) -> Itera
     )  # fmt: skip
 
 
+def _shapes(run: _Run, x: Array, y: Array) -> Check:
+    wrong = ""
+    for name, apply, given, wanted in (("A(x)", run.forward, x, y), ("Aᴴy", run.adjoint, y, x)):
+        if not wrong and (got := tuple(apply(given).shape)) != tuple(wanted.shape):
+            wrong = f"{name} must have shape {tuple(wanted.shape)}, got {got}."
+    advice = f"{wrong} Look at `in_shape`, `out_shape` and the axes that are summed over."
+    return Check("shapes", not wrong, float(bool(wrong)), 0.0, advice)
+
+
 def _layout(A: LinearSystem, run: _Run, x: Array) -> Iterator[Check]:
     batch = tuple(x.shape)[: x.ndim - len(A.in_shape)]
     y = run.forward(x)
     back = run.adjoint(y)
-    right = tuple(y.shape) == (*batch, *A.out_shape) and tuple(back.shape) == tuple(x.shape)
-    yield Check(
-        "shapes", right, float(not right), 0.0,
-        f"A(x) has shape {tuple(y.shape)}, Aᴴy {tuple(back.shape)}: not (*batch, *out_shape) and "
-        f"(*batch, *in_shape) with batch {batch}.",
-    )  # fmt: skip
     kept = eps(y) == eps(x) and eps(back) == eps(x)
     yield Check(
         "precision kept", kept, float(not kept), 0.0,
@@ -165,6 +181,22 @@ def _layout(A: LinearSystem, run: _Run, x: Array) -> Iterator[Check]:
             "batch axes", both, np.stack([to_numpy(y), 2 * to_numpy(y)]), eps(x),
             "A of a stack is not the stack of A. Count axes from the end; space is last.",
         )  # fmt: skip
+        yield from _unbatched(A, x, y)
+
+
+def _unbatched(A: LinearSystem, x: Array, y: Array) -> Iterator[Check]:
+    """Tells if `A` cannot have arrays with a batch axis, as training makes them; a note alone."""
+    xp = array_namespace(x)
+    advice, unit = _UNBATCHED, 50 * eps(x) + 10 * A.accuracy
+    try:
+        both = A.map(lambda a: xp.stack([a, a]))
+        same = (both.in_shape, both.out_shape) == (A.in_shape, A.out_shape)
+        got = to_numpy(both(xp.stack([x, 2 * x]))) if same else np.zeros(1)
+    except Exception as error:  # whatever the user's code raises
+        got, advice = np.zeros(1), f"{_UNBATCHED} It fails with: {error}{line_of(error)}"
+    want = np.stack([to_numpy(y), 2 * to_numpy(y)])
+    if got.shape != want.shape or _norm2(got - want) > unit * _norm2(want):
+        yield Check(UNBATCHED, True, math.nan, None, advice)
 
 
 def _autodiff(A: LinearSystem, run: _Run, x: Array, y: Array) -> Iterator[Check]:

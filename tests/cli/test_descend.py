@@ -11,7 +11,7 @@ pytest.importorskip("jax")
 pytest.importorskip("optax")
 
 from reconic.cli import main
-from reconic.descent.scene import Deconvolution, disc, portrait
+from reconic.descent.scene import Deconvolution, Scene, disc, portrait
 
 CONFIG = Path(__file__).parents[2] / "configs" / "deconvolution.yaml"
 SMALL = ["--scene.side", "40", "--scene.margin", "8", "--epochs", "60"]
@@ -24,6 +24,7 @@ def test_the_shipped_config_deblurs(tmp_path, capsys):
     scores = json.loads((folder / "results.json").read_text())["object"]
     assert scores["Reconstructed"] < 0.8 * scores["Before"]
     assert (folder / "figures" / "object.png").exists()
+    assert np.load(folder / "variables.npz")["object"].shape == (56, 56)  # with margins
     again = ["descend", "--config", str(folder / "config.yaml"), "--logdir", str(tmp_path)]
     assert main(again) == 0  # what a run keeps can be run
     other = tmp_path / "deconvolution" / "version_1" / "results.json"
@@ -41,6 +42,44 @@ def test_mistakes_are_named(words, says, tmp_path, capsys):
     command = ["descend", "--config", str(CONFIG), *SMALL, "--logdir", str(tmp_path), *words]
     assert main(command) == 2
     assert re.search(says, capsys.readouterr().err)
+
+
+class NoData(Scene):
+    """A scene whose author forgot the data."""
+
+    def __init__(self) -> None:
+        self.forward, self.variables = (lambda v, _: v), {}
+
+
+class WrongKey(Scene):
+    """A scene whose author asks for a key that is not there."""
+
+    def __init__(self) -> None:
+        self.data = {}["imgs"]
+
+
+class Broken(Scene):
+    """A scene whose code fails, as torch does for shapes that do not fit."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("7 is not 24")
+
+
+@pytest.mark.parametrize(("cls", "says"), [
+    (Broken, r"RuntimeError: 7 is not 24, at .*test_descend.py:\d+: `raise Runtime.*`\. Try"),
+    (NoData, r"NoData: `data` must be set, got none\. Set self\.data in its `__init__`"),
+    (WrongKey, r"imgs, at .*test_descend.py:\d+: `self.data = {}\[\"imgs\"\]`"),
+])  # fmt: skip
+def test_mistakes_of_a_scene_of_ones_own_are_named(cls, says, tmp_path, capsys):
+    words = ["--scene", f"{__name__}.{cls.__name__}", "--optimizers", "{x: {learning_rate: 1}}"]
+    words += ["--epochs", "1"]
+    assert main(["descend", "--loss", "{l2: {target: y}}", *words, "--logdir", str(tmp_path)]) == 1
+    assert re.search(says, capsys.readouterr().err)
+
+
+def test_a_scene_needs_no_truth():
+    scene = Scene()
+    assert not {**scene.truth, **scene.before}
 
 
 def test_a_measurement_from_files(tmp_path):

@@ -64,3 +64,10 @@ def test_files_of_no_use(tmp_path, text, message):
 def test_a_misspelt_name():
     with pytest.raises(ValueError, match=r"got 'wavlet'\. Did you mean 'wavelet'"):
         find_method("wavlet")
+
+
+def test_a_run_of_a_system_of_ones_own_is_not_taken_for_mri(tmp_path):
+    config = {"system": {"class_path": "my_model.Camera"}, "recon": {"class_path": "CGSense"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(ValueError, match=r"a run of my_model\.Camera\. Write `reconic test "):
+        find_method(str(tmp_path))

@@ -16,6 +16,8 @@ from reconic.cli.processes import PROCESSES, add_processes, join_processes
 from reconic.cli.spelling import make_parser, parse, suggest, usage_error
 from reconic.cli.uncertainty import UNCERTAINTY, Task, plan
 from reconic.descent.scene import Scene
+from reconic.descent.trees import format_path, split
+from reconic.io.atomic import atomic_path
 from reconic.metrics import nrmse, psnr
 from reconic.track import write_json
 from reconic.view import comparison, save_figure
@@ -105,6 +107,12 @@ def descend(
     join_processes(config)
     made = vars(parser.instantiate(config))
     scene = made["scene"]
+    for name in ("forward", "variables", "data"):
+        if not hasattr(scene, name):
+            raise TypeError(
+                f"{type(scene).__name__}: `{name}` must be set, got none. Set self.{name} in its "
+                "`__init__`."
+            )
     given = {"config", "notes", "scene", "loss", "optimizers", "uncertainty", "name", "logdir",
              *PROCESSES}  # fmt: skip
     rest = {k: v for k, v in made.items() if k not in given}
@@ -123,7 +131,7 @@ def descend(
 
 
 def keep(done: Done) -> list[Path]:
-    """Write results.json and the figures of a finished run; the figures of images."""
+    """Write variables, results and figures of a finished run; the figures of images."""
     scene, fit = done.scene, done.fit
     assert fit.run is not None
     figures = fit.run / "figures"
@@ -139,6 +147,10 @@ def keep(done: Done) -> list[Path]:
     for name, deviation in done.deviations().items():
         results.setdefault(name, {})["Standard deviation"] = deviation
     write_json(fit.run / "results.json", results)
+    arrays, frame = split(fit.best)
+    found = {format_path(p): np.asarray(a) for p, a in zip(frame.paths, arrays, strict=True)}
+    with atomic_path(fit.run / "variables.npz") as part:
+        np.savez(part, **found)  # pyright: ignore[reportArgumentType]
     return drawn
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from reconic import __version__
+from reconic._users import line_of
 from reconic.cli.console import say, suggest
 from reconic.cli.help import command_help
 
@@ -32,6 +33,8 @@ COMMANDS = {
     "doctor": "show what is installed, seen and missing",
     "completion": "print the completion script of bash, zsh or fish",
 }
+
+_MENDED = (ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,10 +69,9 @@ def _guarded(name: str, run: Callable[[list[str]], int | None], argv: list[str])
             return run(argv) or 0
     except argparse.ArgumentError as error:
         return _fail(where, _with_next(str(error), where, argv, f"{where} --help"), 2)
-    except (
-        ValueError, TypeError, LookupError, ArithmeticError, OSError, ImportError
-    ) as error:  # fmt: skip
-        if os.environ.get("RECONIC_DEBUG"):
+    except Exception as error:
+        known = isinstance(error, _MENDED)
+        if os.environ.get("RECONIC_DEBUG") or not (known or line_of(error)):
             raise
         usual = isinstance(error, ValueError | FileNotFoundError)
         again = f"RECONIC_DEBUG=1 {shlex.join([*where.split(), *argv])}"
@@ -101,9 +103,11 @@ def _with_next(message: str, where: str, argv: Sequence[str], command: str) -> s
 
 
 def _text(error: Exception) -> str:
-    """Message of an error, without Python's quotes and numbers."""
+    """Message of an error, without Python's quotes and numbers; in a user's code with its line."""
     if isinstance(error, KeyError) and error.args:
-        return str(error.args[0])
+        return f"{error.args[0]}{line_of(error)}"
+    if not isinstance(error, _MENDED):
+        return f"{type(error).__name__}: {error}{line_of(error)}."
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib.cbook
@@ -24,14 +25,15 @@ class Scene:
         variables: Variables to start from, by name.
         data: Measurements by name.
         truth: True value of a variable, by name, where it is known.
-        before: A plain estimate of each variable that has a truth, to compare with.
+        before: A plain estimate of each variable that has a truth, to compare with; may be left
+            out, as `truth` may.
     """
 
     forward: Any
     variables: Mapping[str, Any]
     data: Mapping[str, Any]
-    truth: Mapping[str, Array]
-    before: Mapping[str, Array]
+    truth: Mapping[str, Array] = MappingProxyType({})
+    before: Mapping[str, Array] = MappingProxyType({})
 
     def images(self, variables: Mapping[str, Any]) -> dict[str, Array]:
         """Images to log and to compare, by variable; here those with two axes or more."""

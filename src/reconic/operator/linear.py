@@ -168,12 +168,13 @@ class LinearSystem(System):
         try:
             array_namespace(value, *self.arrays())
         except TypeError:
-            fields = [f"`{n}` of {_library(a)}" for n, a in self.children() if is_array(a)]
             kinds = sorted({_library(a) for a in self.arrays()})
-            held = "it holds " + ", ".join(fields) if len(kinds) > 1 else kinds[0]
+            fields = (f"`{n}` of {_library(a)}" for n, a in self.children() if is_array(a))
+            held = ", ".join(fields) if len(kinds) > 1 else ""
             raise TypeError(
-                f"{where}: `{name}` must be of the same array library as the system ({held}), "
-                f"got {_library(value)}. Convert one, as A.map(jax.numpy.asarray) does."
+                f"{where}: `{name}` must be of the same array library as the system "
+                f"({held or ', '.join(kinds)}), got {_library(value)}. Convert one, as "
+                "A.map(jax.numpy.asarray) does."
             ) from None
 
     def __matmul__(self, other: LinearSystem) -> LinearSystem:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from reconic.systems import CartesianMRI
 from reconic.train import processes
 from reconic.train.arrays import SystemDataset
 from reconic.train.dataset import ReconDataset
@@ -20,8 +21,6 @@ from reconic.train.sampler import EpochSampler
 from reconic.train.system import SystemFactory
 
 __all__ = ["Dealt", "ReconData", "collate"]
-
-_CARTESIAN = {"maps", "mask"}  # arrays of a system that `ReconDataset` is for
 
 
 def collate(items: list[dict[str, Any]], coil_axis: int | None = 0) -> dict[str, Tensor]:
@@ -190,7 +189,7 @@ class ReconData(lightning.LightningDataModule):
         """
         made_of = (split, self.limits[split], self.seed, self.system)
         if made_of not in self._datasets:
-            cartesian = set(self.system.arrays) <= _CARTESIAN
+            cartesian = issubclass(self.system.cls, CartesianMRI)
             self._datasets[made_of] = (
                 self._recon_dataset(split) if cartesian else self._system_dataset(split)
             )

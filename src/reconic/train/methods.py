@@ -16,7 +16,7 @@ from reconic.priors import CycleSpin, Wavelet
 from reconic.recons import CGSense, CompressedSensing, MoDL, Recon, ZeroFilled
 from reconic.recons.deep_image_prior import DeepImagePrior
 from reconic.recons.zero_shot import ZeroShot
-from reconic.train.load import load_run, make_recon
+from reconic.train.load import load_run, make_recon, read_config
 
 __all__ = ["NAMES", "Method", "find_method"]
 
@@ -61,6 +61,7 @@ def find_method(
         recon = _checked(make_recon(_recon_of(path)), path)
         return Method(type(recon).__name__, lambda _: recon)
     if (path / "config.yaml").is_file():
+        _check_system(path)
         recon = load_run(path)
         return Method(type(recon).__name__, lambda _: recon)
     known = {
@@ -78,6 +79,16 @@ def find_method(
             "one that `reconic train` made, such as logs/NAME/version_0."
         )
     return known[name]
+
+
+def _check_system(run: Path) -> None:
+    """Check that a run is of a system that k-space is of, and not of a user's own."""
+    name = str(read_config(run).get("system", {}).get("class_path", ""))
+    if "." in name and not name.startswith("reconic."):
+        raise ValueError(
+            f"recon: `method` must be of an MRI system of Reconic, got {run}, a run of {name}. "
+            f"Write `reconic test {run} --data.test FILE.h5`, or take load_run of reconic.train."
+        )
 
 
 def _wavelet(lam: float, n_space: int) -> Recon:

@@ -101,9 +101,10 @@ def _find(class_path: str) -> type[LinearSystem]:
         known = [
             n for n, v in vars(home).items() if isinstance(v, type) and issubclass(v, LinearSystem)
         ]
+        there = ", ".join(known) or f"there is none in {home.__file__}"
         raise ValueError(
-            f"system: `class_path` must name a LinearSystem ({', '.join(known)}), got "
-            f"{class_path!r}.{_suggest(name, known)}"
+            f"system: `class_path` must name a LinearSystem ({there}), got {class_path!r}."
+            f"{_suggest(name, known)}"
         )
     admit(found)
     return found
