@@ -91,7 +91,8 @@ def _drawn(candidates: np.ndarray, fraction: float, n_calib: int, seed: int) -> 
     if n_held == 0:
         raise ValueError(
             f"hold_out: `mask` must have samples outside the central {n_calib} of each axis to "
-            f"hold {fraction:g} of them, got {where.size}. Hold a larger fraction."
+            f"hold {fraction:g} of them, got {where.size}. Give a smaller `n_calib`, hold a larger "
+            "fraction, or none (0)."
         )
     held = np.zeros(candidates.shape, bool)
     held.flat[np.random.default_rng(seed).choice(where, n_held, replace=False)] = True
