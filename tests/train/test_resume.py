@@ -185,6 +185,18 @@ def test_more_epochs_after_the_end(splits, tmp_path, whole):
     assert_same(saved(straight.folder), saved(longer.folder))
 
 
+def test_a_run_that_had_ended_says_so(splits, tmp_path, whole, caplog):
+    resumed = run(splits, tmp_path, resume=str(whole.folder))
+    assert "12 steps; nothing was trained" in caplog.text
+    assert resumed.results == whole.results
+
+
+def test_a_run_that_goes_on_says_nothing(splits, tmp_path, caplog):
+    short = run(splits, tmp_path, trainer={"max_epochs": 2}, lr_scheduler=[0.5, 1])
+    run(splits, tmp_path, resume=str(short.folder), lr_scheduler=[0.5, 1])
+    assert "nothing was trained" not in caplog.text
+
+
 @pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_stopped_amid_a_folder_of_files(splits, tmp_path, num_workers):
     (tmp_path / "train").mkdir()

@@ -38,7 +38,7 @@ from reconic.train.logger import NoWriter
 from reconic.train.losses import Loss
 from reconic.train.module import ReconModule
 from reconic.train.schedule import Schedule
-from reconic.train.start import begin, check_resumable, describe
+from reconic.train.start import begin, check_resumable, describe, note_if_ended
 from reconic.train.summary import LogSummary
 from reconic.train.system import SystemFactory
 from reconic.train.trainer import (
@@ -159,6 +159,8 @@ def fit(
             if trains:
                 engine.fit(module, datamodule=data, ckpt_path=resumed, weights_only=True)
                 _load_result(recon, folder)
+            if resumed is not None:
+                note_if_ended(resumed, engine.global_step)
         found = compare(folder, recon, data, system, baselines, str(engine.strategy.root_device))
         tested = found.results.get(type(recon).__name__.lower(), {})
         writer.scalars({f"test/{name}": v for name, v in tested.items()}, engine.global_step)

@@ -83,7 +83,7 @@ def find_method(
 
 def _check_system(run: Path) -> None:
     """Check that a run is of a system that k-space is of, and not of a user's own."""
-    name = str(read_config(run).get("system", {}).get("class_path", ""))
+    name = str((read_config(run).get("system") or {}).get("class_path", ""))
     if "." in name and not name.startswith("reconic."):
         raise ValueError(
             f"recon: `method` must be of an MRI system of Reconic, got {run}, a run of {name}. "

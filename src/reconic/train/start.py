@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reconic.recons import Recon
+from reconic.train import processes
 from reconic.train.load import (
     check_weights,
     find_checkpoint,
@@ -19,7 +21,9 @@ from reconic.train.load import (
     recon_weights,
 )
 
-__all__ = ["begin", "check_resumable", "describe"]
+__all__ = ["begin", "check_resumable", "describe", "note_if_ended"]
+
+_log = logging.getLogger(__name__)
 
 
 def begin(
@@ -129,3 +133,18 @@ def check_resumable(path: Path, recon: Recon, about: Mapping[str, Any]) -> None:
                 "configuration that the run was started with, or start anew from its weights with "
                 "`init`."
             )
+
+
+def note_if_ended(path: Path, n_steps: int) -> None:
+    """Say so where a resumed run had made all its steps before, and nothing was trained.
+
+    Args:
+        path: Checkpoint that was resumed.
+        n_steps: Optimizer steps of the run by now.
+    """
+    if processes.is_first() and read_checkpoint(path)["global_step"] == n_steps:
+        _log.warning(
+            "resume: %s had made all its %d steps; nothing was trained. To go on for longer, raise "
+            "the limit that ended it: `--trainer.max_epochs`, `max_steps` or `max_time`.",
+            path, n_steps,
+        )  # fmt: skip
