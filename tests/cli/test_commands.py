@@ -103,13 +103,14 @@ def test_recon_of_measured_kspace(reconic, run, ksp, tmp_path):
 @pytest.mark.parametrize("ending", [".npy", ".h5", ".nii.gz", ".cfl"])
 def test_recon_writes_by_the_ending_with_the_figure_beside(reconic, home, tmp_path, ending):
     out = tmp_path / f"brain{ending}"
-    status, _, _ = reconic(
+    status, text, _ = reconic(
         "recon", home / "test.h5", "--index", 1, "--lam", 0.1, "--holdout", 0, "--out", out,
         "--logdir", tmp_path / "logs",
     )  # fmt: skip
     assert status == 0
     assert out.is_file()
     assert (tmp_path / "brain.png").is_file()
+    assert f"figure: {tmp_path / 'brain.png'}" in text.splitlines()
     if ending == ".npy":
         with h5py.File(home / "test.h5") as file:
             truth = file["imgs"][1]

@@ -40,6 +40,8 @@ def run(argv: list[str]) -> int | None:
     rows = [[r.name, _number(r.lam, ".3g"), _number(r.holdout, ".4f")] for r in found.values()]
     say(format_table(["method", "λ", "held-out error"], rows))
     say(config.out)
+    if (figure := _figure(out)) != out:
+        say(f"figure: {figure}")
     say(str(folder))
     return None
 
@@ -88,6 +90,14 @@ def _checked(out: Path) -> Path:
     return out
 
 
+def _figure(out: Path) -> Path:
+    """The figure's file: `out` itself, or beside an image."""
+    if out.name.lower().endswith(_FIGURES):
+        return out
+    ending = max((e for e in WRITERS if out.name.lower().endswith(e)), key=len)
+    return out.with_name(out.name[: -len(ending)] + ".png")
+
+
 def _write(
     folder: Path, out: Path | None, scan: Measurement, found: dict[str, Reconstruction]
 ) -> None:
@@ -96,11 +106,9 @@ def _write(
     figures = [folder / "figures" / "comparison.png"]
     figures[0].parent.mkdir()
     if out is not None:
-        figures.append(out)
-        if not out.name.lower().endswith(_FIGURES):
+        figures.append(_figure(out))
+        if figures[1] != out:
             write_image(out, list(images.values())[-1])
-            ending = max((e for e in WRITERS if out.name.lower().endswith(e)), key=len)
-            figures[1] = out.with_name(out.name[: -len(ending)] + ".png")
     for path in figures:
         comparison(
             images, scan.reference, path, notes=None if scan.reference is not None else notes
