@@ -92,4 +92,4 @@ def _page(viewer: Viewer | RunViewer, path: str | None, show: bool) -> None:
     viewer.to_html(path)
     say(path)
     if show and protocol is None and not webbrowser.open(Path(path).resolve().as_uri()):
-        say("No browser was found: open the page yourself, or write a picture by --out.")
+        say("No browser was found: open the page yourself, or write a picture by --out FILE.png.")
