@@ -8,8 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
+from reconic.operator import Identity
 from reconic.simulate import Recipe, make_dataset
 from reconic.simulate.dataset import write_examples
+from reconic.solvers import cg
+from reconic.systems import NonCartesianMRI
 
 SMALL = {
     "source": "shepp-logan",
@@ -196,7 +199,7 @@ def test_nothing_is_left_of_a_file_that_failed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"shape": (8, 8)}, "`shape` must be two sizes of at least 32, got"),
+        ({"shape": (8, 8)}, r"`shape` must be \(ny, nx\), each at least 32, for cartesian, got"),
         ({"coils": (4, 2)}, "`coils` must be a smallest and a largest value, 1 or more, got"),
         ({"accelerations": (0.5, 2)}, "`accelerations` must be a smallest"),
         ({"test_acceleration": 0.5}, "`test_acceleration` must be"),
@@ -285,6 +288,73 @@ def test_samples_are_those_of_the_trajectory_with_noise(tmp_path, trajectory):
         )
     assert (data["dcf"] > 0).all()
     assert not np.allclose(data["traj"][0], data["traj"][1])  # another first angle, or line
+
+
+@pytest.mark.parametrize("trajectory", ["koosh-ball", "stack-of-stars", "stack-of-spirals"])
+def test_samples_of_a_volume_are_those_of_the_trajectory_with_noise(tmp_path, trajectory):
+    """Against the sum over voxels, at some of the samples; stacks are Cartesian along z."""
+    settings = {**SMALL, "trajectory": trajectory, "spokes": 40, "n_train": 0, "n_val": 0}
+    data = _read(make_dataset(tmp_path, **{**settings, "shape": (10, 20, 16)})["test"])
+    shape, z = (10, 20, 16), np.arange(10) - 5
+    r = np.stack(np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij"))
+    for i in range(2):
+        traj, ksp = data["traj"][i].astype(float), data["ksp"][i]
+        assert 0.9 * np.pi < np.abs(traj).max() < 1.001 * np.pi
+        if trajectory == "koosh-ball":
+            k = traj
+        else:  # partitions before spokes
+            planes = np.broadcast_to((2 * np.pi / 10 * z)[:, None, None, None], (10, *traj.shape))
+            k = np.concatenate([planes[..., :1], np.broadcast_to(traj, planes.shape)], axis=-1)
+        assert ksp.shape[1:] == k.shape[:-1]
+        some = np.random.default_rng(i).integers(0, ksp[0].size, 300)
+        waves = np.exp(-1j * k.reshape(-1, 3)[some] @ r.reshape(3, -1))
+        coils = (data["maps"][i] * data["imgs"][i]).reshape(len(ksp), -1)
+        used = np.abs(coils).max(axis=1) > 0
+        noise = (ksp.reshape(len(ksp), -1)[:, some] - coils @ waves.T / np.sqrt(r[0].size))[used]
+        assert np.mean(np.abs(noise) ** 2) == pytest.approx(
+            float(data["noise_std"][i]) ** 2, rel=5 * noise.size**-0.5
+        )
+    assert (data["dcf"] > 0).all()
+    assert data["dcf"].shape == data["traj"].shape[:-1]
+    assert not np.allclose(data["traj"][0], data["traj"][1])  # another first angle
+
+
+@pytest.mark.parametrize("trajectory", ["koosh-ball", "stack-of-stars", "stack-of-spirals"])
+def test_a_simulated_volume_is_found_again(tmp_path, trajectory):
+    n = 800 if trajectory == "koosh-ball" else 32  # spokes of 64 samples
+    settings = {**SMALL, "trajectory": trajectory, "spokes": n, "test_noise": 1e-3}
+    settings |= {"shape": (8, 32, 32), "n_train": 0, "n_val": 0}
+    data = _read(make_dataset(tmp_path, **settings)["test"])
+    x, maps, y, traj = (data[k][0] for k in ("imgs", "maps", "ksp", "traj"))
+    A = NonCartesianMRI(maps, traj, n_space=3, n_sample_axes=2)
+    dense = A.replace(dcf=data["dcf"][0])
+    gridded = dense.H(dense.weigh(y))
+    gridded = gridded * (np.vdot(gridded, x) / np.vdot(gridded, gridded))
+    found = cg(A.N + 0.01 * Identity(A.in_shape), A.H(y), max_iter=20).x
+    errors = [np.linalg.norm(z - x) / np.linalg.norm(x) for z in (found, gridded)]
+    assert errors[0] < 0.25  # the corners of k-space are not measured
+    assert errors[0] < errors[1] < 0.4
+
+
+@pytest.mark.parametrize(
+    ("trajectory", "shape", "message"),
+    [
+        (
+            "koosh-ball",
+            (48, 40),
+            r"\(nz, ny, nx\), each at least 8, for koosh-ball, got \(48, 40\)",
+        ),
+        ("stack-of-stars", (4, 48, 40), r"each at least 8, for stack-of-stars"),
+        (
+            "radial",
+            (8, 48, 40),
+            r"\(ny, nx\), .* for radial, .* of 3-D images are koosh-ball, stack",
+        ),
+    ],
+)
+def test_shapes_are_those_of_the_trajectory(tmp_path, trajectory, shape, message):
+    with pytest.raises(ValueError, match=message):
+        make_dataset(tmp_path, **{**SMALL, "trajectory": trajectory, "shape": shape})
 
 
 def test_number_of_processes_does_not_matter_with_trajectories(tmp_path):

@@ -2,13 +2,14 @@
 
 from reconic.simulate.anatomy import head_slice, plain_slice, sagittal_head
 from reconic.simulate.coils import coil_maps
-from reconic.simulate.dataset import Recipe, make_dataset
+from reconic.simulate.dataset import make_dataset
 from reconic.simulate.example import random_example
 from reconic.simulate.masks import poisson_disc, uniform_1d, variable_density_1d
 from reconic.simulate.noise import complex_noise
 from reconic.simulate.phantoms import shepp_logan
 from reconic.simulate.phase import random_phase
 from reconic.simulate.photographs import photograph
+from reconic.simulate.recipe import Recipe
 from reconic.simulate.trajectories import (
     angles,
     epi,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import hashlib
 import itertools
 import json
 import logging
@@ -22,83 +21,19 @@ import numpy as np
 from tqdm import tqdm
 
 from reconic._array import Array
-from reconic.simulate.example import random_example
-from reconic.simulate.noncartesian import SAMPLINGS
+from reconic.simulate.noncartesian import trajectory_of
+from reconic.simulate.recipe import TEST_ACCELERATION, Recipe, check_recipe
 from reconic.simulate.sources import SPLITS
 from reconic.simulate.volumes import load_volume
 
 _log = logging.getLogger(__name__)
-_VERSION = 1  # of what the examples look like: raise it when the same settings give other data
-_TEST_ACCELERATION = 4.0
-_CARTESIAN = ("accelerations",)  # of a recipe, what says nothing about a trajectory
 _AHEAD = 4  # examples per process that may wait to be written
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """Everything that determines the examples of one file.
-
-    Attributes:
-        source: ``"mni152"``, ``"shepp-logan"`` or the path of a 3-D NIfTI file.
-        split: ``"train"``, ``"val"`` or ``"test"``: which slices of the volume.
-        shape: Image shape ``(ny, nx)``.
-        coils: Smallest and largest number of coils.
-        accelerations: Smallest and largest acceleration.
-        photos: Fraction of images that are photographs.
-        noise: Smallest and largest standard deviation of the noise, relative to the brightest
-            pixel.
-        plain: Fraction of the heads that show the volume as it is; the others get a random
-            contrast, scalp, texture and spots.
-        seed: Seed of the whole data set.
-        trajectory: ``"cartesian"``, or one of `SAMPLINGS`, to which accelerations are nothing.
-        spokes: Number of spokes, interleaves, petals or lines of that trajectory.
-    """
-
-    source: str = "mni152"
-    split: str = "train"
-    shape: tuple[int, int] = (144, 120)
-    coils: tuple[int, int] = (4, 8)
-    accelerations: tuple[float, float] = (3.0, 9.0)
-    photos: float = 0.25
-    noise: tuple[float, float] = (0.01, 0.05)
-    plain: float = 0.8
-    seed: int = 0
-    trajectory: str = "cartesian"
-    spokes: int = 32
-
-    def example(self, index: int) -> dict[str, Array]:
-        """Simulate the example of that index alone; see `random_example`."""
-        rng = np.random.default_rng([self.seed, SPLITS.index(self.split), index])
-        return random_example(
-            rng,
-            self.shape,
-            int(rng.integers(self.coils[0], self.coils[1] + 1)),
-            source=self.source,
-            split=self.split,
-            photos=self.photos,
-            acceleration=self.accelerations,
-            noise=self.noise,
-            plain=self.plain,
-            trajectory=self.trajectory,
-            spokes=self.spokes,
-        )
-
-    def settings(self, examples: range) -> dict[str, object]:
-        """Return what a file of these examples is to record, ready for JSON."""
-        values = json.loads(json.dumps(dataclasses.asdict(self)))
-        for name in ("trajectory", "spokes") if self.trajectory == "cartesian" else _CARTESIAN:
-            del values[name]
-        if (path := Path(self.source).expanduser()).is_file():
-            values["source"] = path.name
-            values["source_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        first = {"first": examples.start} if examples.start else {}
-        return {"version": _VERSION, "n": len(examples), **first, **values}
 
 
 def make_dataset(
     out: str | os.PathLike[str],
     source: str = "mni152",
-    shape: tuple[int, int] = (144, 120),
+    shape: tuple[int, int] | tuple[int, int, int] = (144, 120),
     n_train: int = 480,
     n_val: int = 16,
     n_test: int = 32,
@@ -107,10 +42,18 @@ def make_dataset(
     photos: float = 0.25,
     plain: float = 0.8,
     noise: tuple[float, float] = (0.01, 0.05),
-    test_acceleration: float = _TEST_ACCELERATION,
+    test_acceleration: float = TEST_ACCELERATION,
     test_noise: float = 0.03,
     trajectory: Literal[
-        "cartesian", "radial", "radial-linear", "spiral", "rosette", "epi"
+        "cartesian",
+        "radial",
+        "radial-linear",
+        "spiral",
+        "rosette",
+        "epi",
+        "koosh-ball",
+        "stack-of-stars",
+        "stack-of-spirals",
     ] = "cartesian",
     spokes: int = 32,
     shards: int = 1,
@@ -132,12 +75,14 @@ def make_dataset(
     float32; and the settings as JSON in the attribute ``settings``. With a trajectory they are of
     the same images, coils and noise levels; ``ksp (n, coil, spoke, readout)``, and in place of the
     masks there are ``traj (n, spoke, readout, 2)`` in rad/voxel and the density weights ``dcf (n,
-    spoke, readout)``, float32: arrays of `NonCartesianMRI` with ``n_sample_axes=2``.
+    spoke, readout)``, float32: arrays of `NonCartesianMRI` with ``n_sample_axes=2``. Of volumes,
+    slabs of the anatomy as it is, there is an axis nz before ny, which in ``ksp`` of a stack is
+    that of the partitions, before the spokes; and ``traj`` of a koosh ball has three components.
 
     Args:
         out: Folder to write to; made if missing.
         source: ``"mni152"``, ``"shepp-logan"`` or the path of a 3-D NIfTI file.
-        shape: Image shape ``(ny, nx)``.
+        shape: Image shape ``(ny, nx)``; ``(nz, ny, nx)`` for a koosh ball or a stack.
         n_train: Number of training examples; with 0 the file is not written.
         n_val: Number of validation examples.
         n_test: Number of test examples.
@@ -151,7 +96,8 @@ def make_dataset(
         test_noise: Standard deviation of their noise, relative to the brightest pixel.
         trajectory: Masks on a ``"cartesian"`` grid; or radial spokes in golden-angle order, linear
             order, spirals of variable density, or rosettes, each turned by a random angle; or
-            echo-planar lines, sampled on ramps too and shifted at random.
+            echo-planar lines, sampled on ramps too and shifted at random. Of volumes a koosh ball
+            of spokes, or a stack of golden-angle stars or spirals, fully sampled along z.
         spokes: Number of spokes, interleaves, petals or lines of every example; accelerations are
             of masks alone.
         shards: Number of files of the training examples; several are in the folder `train`. The
@@ -169,13 +115,12 @@ def make_dataset(
         FileExistsError: If a file exists that was made with other settings.
         ImportError: If a package that holds the images is not installed.
     """
-    _check(shape, coils, accelerations, photos, plain, noise, test_acceleration, test_noise)
-    _check_trajectory(trajectory, spokes, accelerations, test_acceleration)
     folder = Path(out)
     counts = {s: n for s, n in zip(SPLITS, (n_train, n_val, n_test), strict=True) if n > 0}
     training = Recipe(
         source, "train", shape, coils, accelerations, photos, noise, plain, seed, trajectory, spokes
     )
+    check_recipe(training, test_acceleration, test_noise)
     held_out = dataclasses.replace(
         training,
         accelerations=(test_acceleration, test_acceleration),
@@ -268,9 +213,9 @@ def _create(file: h5py.File, n: int, recipe: Recipe) -> dict[str, h5py.Dataset]:
     if recipe.trajectory == "cartesian":
         sampled, sampling = shape, {"mask": ("masks", shape, np.float32)}
     else:
-        traj = SAMPLINGS[recipe.trajectory](recipe.spokes, max(shape), 0.0).shape
-        sampled = traj[:-1]
-        sampling = {"traj": ("traj", traj, np.float32), "dcf": ("dcf", sampled, np.float32)}
+        traj = trajectory_of(recipe.trajectory, shape, recipe.spokes).shape
+        sampled = (*shape[: -traj[-1]], *traj[:-1])
+        sampling = {"traj": ("traj", traj, np.float32), "dcf": ("dcf", traj[:-1], np.float32)}
     layout = {
         "img": ("imgs", shape, np.complex64),
         "maps": ("maps", (n_coils, *shape), np.complex64),
@@ -332,57 +277,3 @@ def _is_missing(path: Path, settings: dict[str, object], overwrite: bool) -> boo
         f"make_dataset: `out` must not hold other data, got {path}, made with other "
         f"{', '.join(differing)}. Pass overwrite=True or another folder."
     )
-
-
-def _check(
-    shape: tuple[int, int],
-    coils: tuple[int, int],
-    accelerations: tuple[float, float],
-    photos: float,
-    plain: float,
-    noise: tuple[float, float],
-    test_acceleration: float,
-    test_noise: float,
-) -> None:
-    where = "make_dataset"
-    if len(shape) != 2 or min(shape) < 32:
-        raise ValueError(f"{where}: `shape` must be two sizes of at least 32, got {shape}.")
-    ranges = {
-        "coils": (coils, 1),
-        "accelerations": (accelerations, 1),
-        "test_acceleration": ((test_acceleration, test_acceleration), 1),
-        "noise": (noise, 1e-9),
-        "test_noise": ((test_noise, test_noise), 1e-9),
-    }
-    for name, (values, least) in ranges.items():
-        if len(values) != 2 or not least <= values[0] <= values[1]:
-            raise ValueError(
-                f"{where}: `{name}` must be a smallest and a largest value, {least} or more, "
-                f"got {values}."
-            )
-    for name, fraction in {"photos": photos, "plain": plain}.items():
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"{where}: `{name}` must be between 0 and 1, got {fraction}.")
-
-
-def _check_trajectory(
-    trajectory: str, spokes: int, accelerations: tuple[float, float], test_acceleration: float
-) -> None:
-    if trajectory != "cartesian" and trajectory not in SAMPLINGS:
-        raise ValueError(
-            f"make_dataset: `trajectory` must be cartesian, {', '.join(SAMPLINGS)}, got "
-            f"{trajectory!r}."
-        )
-    if spokes < 1:
-        raise ValueError(f"make_dataset: `spokes` must be at least 1, got {spokes}.")
-    defaults = Recipe.accelerations, _TEST_ACCELERATION
-    if trajectory != "cartesian" and (tuple(accelerations), test_acceleration) != defaults:
-        raise ValueError(
-            "make_dataset: `accelerations` and `test_acceleration` must be left out for a "
-            f"trajectory, got {accelerations} and {test_acceleration}. Give `spokes`."
-        )
-    if trajectory == "cartesian" and spokes != Recipe.spokes:
-        raise ValueError(
-            f"make_dataset: `spokes` must be left out for Cartesian masks, got {spokes}. Give "
-            "`accelerations`, or a `trajectory`."
-        )

@@ -12,9 +12,10 @@ from reconic.simulate.anatomy import head_slice, plain_slice, sagittal_head
 from reconic.simulate.coils import coil_maps
 from reconic.simulate.masks import poisson_disc, uniform_1d, variable_density_1d
 from reconic.simulate.noise import complex_noise
-from reconic.simulate.noncartesian import random_sampling, sample
+from reconic.simulate.noncartesian import check_shape, random_sampling, sample
 from reconic.simulate.phase import random_phase
 from reconic.simulate.photographs import photograph
+from reconic.simulate.slabs import plain_slab
 from reconic.simulate.sources import PHOTOGRAPHS
 from reconic.simulate.volumes import load_volume
 
@@ -27,7 +28,7 @@ _MOST_1D = 6.0  # acceleration along one axis; more leaves nothing to reconstruc
 
 def random_example(
     rng: np.random.Generator,
-    shape: tuple[int, int] = (144, 120),
+    shape: tuple[int, int] | tuple[int, int, int] = (144, 120),
     n_coils: int = 8,
     *,
     source: str = "mni152",
@@ -65,6 +66,7 @@ def random_example(
         ``traj (spoke, readout, 2)`` in rad/voxel and the density weights ``dcf (spoke, readout)``,
         float32.
     """
+    check_shape("random_example", shape, trajectory)
     scale = np.float32(10 ** rng.uniform(-0.5, 0.5))
     magnitude = _image(rng, shape, source, split, photos, plain)
     image = scale * magnitude * random_phase(shape, rng)
@@ -74,7 +76,7 @@ def random_example(
     if support is not None:
         image = image * support
     if trajectory == "cartesian":
-        sampled: dict[str, Array] = {"mask": random_mask(shape, rng, acceleration)}
+        sampled: dict[str, Array] = {"mask": random_mask(shape[-2:], rng, acceleration)}
         ksp = fftc(maps * image, (-2, -1))
     else:
         sampled = random_sampling(trajectory, shape, spokes, rng)
@@ -120,12 +122,14 @@ def random_mask(
 
 def _image(
     rng: np.random.Generator,
-    shape: tuple[int, int],
+    shape: tuple[int, int] | tuple[int, int, int],
     source: str,
     split: str,
     photos: float,
     plain: float,
 ) -> Array:
+    if len(shape) == 3:
+        return plain_slab(load_volume(source, split), shape, rng)
     names = PHOTOGRAPHS if photos > 0 else ()
     if rng.uniform() < photos:
         return photograph(shape, rng, names)
