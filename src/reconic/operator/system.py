@@ -43,19 +43,21 @@ def admit(cls: type) -> None:
     """Take a class without `@system` that has the fields of the one it inherits from.
 
     Raises:
-        TypeError: If it has fields of its own, or inherits none.
+        TypeError: If it has fields of its own, or an `__init__` and none.
     """
     if cls in _known:
         return
     kinds = inspect.get_annotations(cls)
     own = [name for name, kind in kinds.items() if "ClassVar" not in str(kind)]
-    if own or not dataclasses.is_dataclass(cls):
+    fields = dataclasses.is_dataclass(cls)
+    if own or (not fields and cls.__init__ is not object.__init__):
         raise TypeError(
             f"{cls.__name__}: the class must be decorated with @system for its fields to be known, "
             "got none. Write `@system`, from reconic.operator, in the line above `class`."
         )
     _known.add(cls)
-    _unregistered.append(cls)
+    if fields:
+        _unregistered.append(cls)
 
 
 def _register_pending() -> None:
