@@ -49,7 +49,7 @@ def admit(cls: type) -> None:
         return
     kinds = inspect.get_annotations(cls)
     own = [name for name, kind in kinds.items() if "ClassVar" not in str(kind)]
-    fields = dataclasses.is_dataclass(cls)
+    fields = hasattr(cls, "__dataclass_fields__")
     if own or (not fields and cls.__init__ is not object.__init__):
         raise TypeError(
             f"{cls.__name__}: the class must be decorated with @system for its fields to be known, "
