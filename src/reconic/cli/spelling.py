@@ -309,6 +309,7 @@ def _bad_value(where: str, message: str) -> str:
         text.replace(" Expected ", " or ")
         .replace("Expected", "expected")
         .replace("a int", "an int")
+        .replace(" or a tuple", "")  # of another length
         .replace("expected a tuple", "expected numbers with commas, such as 128,128")
     )
     ending = f", got {value[1]}.{suggest(value[1], choices)}" if value else ""
